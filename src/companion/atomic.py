@@ -1,0 +1,61 @@
+"""Atomic writes: a reader sees the old file or the whole new one, never half of it."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from companion.errors import StoreError
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target`` that replaces it when the block ends well.
+
+    The temporary file keeps the target's suffix, so that writers which choose a format by name work.
+    It lives in the same folder because a rename is atomic only within one file system.
+
+    Args:
+        target: The file to be written. Missing parent folders are made.
+
+    Yields:
+        Path: Where to write.
+
+    Raises:
+        StoreError: The folder cannot be written or the disk is full. Nothing is left behind.
+    """
+    target = Path(target)
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {target}: {error.strerror or error}",
+            expected="a writable folder with free space",
+            repair="free some space, or point COMPANION_CACHE at another folder",
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write ``text`` to ``target`` atomically, as UTF-8."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: Path, content: Any) -> None:
+    """Write ``content`` to ``target`` atomically, as indented JSON with a final newline."""
+    write_text(target, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

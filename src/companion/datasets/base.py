@@ -1,0 +1,115 @@
+"""The interface that the synthetic world, ESC-50 and every official corpus share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from companion.audio import Audio
+
+
+@dataclass(frozen=True, order=True)
+class Event:
+    """One sound event with its strong label.
+
+    Args:
+        onset: Start in seconds from the clip's start.
+        offset: End in seconds.
+        label: Event class.
+    """
+
+    onset: float
+    offset: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip and every kind of label it has.
+
+    Args:
+        id: Unique in its dataset.
+        recording: The original recording it was cut from (for ESC-50 the Freesound id); the unit of resampling.
+        fold: Fold of the official or stated split, from 1.
+        duration: Length in seconds.
+        label: The single label of a classification task, or the scene.
+        weak: Event classes that occur somewhere in the clip.
+        strong: Events with onset and offset.
+    """
+
+    id: str
+    recording: str
+    fold: int
+    duration: float
+    label: str | None = None
+    weak: tuple[str, ...] = ()
+    strong: tuple[Event, ...] = ()
+
+    @property
+    def sequence(self) -> tuple[str, ...]:
+        """Event classes in the order of their onsets."""
+        return tuple(event.label for event in sorted(self.strong))
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a corpus folder holds against what it should hold.
+
+    Args:
+        expected: Number of clips the corpus has.
+        missing: Clips without a file.
+        extra: Files that belong to no clip.
+        damaged: Files that cannot be used, with the reason.
+        notes: Deviations that are repaired on loading (say, "stereo, mixed down"), with their count.
+    """
+
+    expected: int
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing is missing or damaged."""
+        return not self.missing and not self.damaged
+
+    def __str__(self) -> str:
+        present = self.expected - len(self.missing)
+        lines = [f"{present} of {self.expected} clips present, {len(self.damaged)} damaged, {len(self.extra)} extra"]
+        lines += [f"  missing: {name}" for name in self.missing[:10]]
+        lines += [f"  … and {len(self.missing) - 10} more missing"] if len(self.missing) > 10 else []
+        lines += [f"  damaged: {name}: {reason}" for name, reason in self.damaged.items()]
+        lines += [f"  extra: {name}" for name in self.extra[:10]]
+        lines += [f"  {count} × {note}" for note, count in self.notes.items()]
+        return "\n".join(lines)
+
+
+class Dataset(ABC):
+    """A corpus: clips with labels and folds, and a way to their audio."""
+
+    name: str
+    sample_rate: int
+    classes: tuple[str, ...]
+    superclass_of: Mapping[str, str]
+    clips: tuple[Clip, ...]
+    licence: str
+    citation: str
+    homepage: str
+
+    @abstractmethod
+    def audio(self, clip: Clip) -> Audio:
+        """Load or make the audio of one clip, mono, at the corpus's sample rate.
+
+        Raises:
+            AudioError: The file cannot be used.
+            DataError: The file is missing.
+        """
+
+    @abstractmethod
+    def validate(self) -> Validation:
+        """Compare the folder with the corpus's own list."""
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The folds in ascending order."""
+        return tuple(sorted({clip.fold for clip in self.clips}))

@@ -1,0 +1,1 @@
+"""Measures, on arrays only: (reference, estimated) in, named results out."""

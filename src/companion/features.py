@@ -1,0 +1,167 @@
+"""Log-mel spectrograms and MFCC as the papers compute them, as named, frozen specifications.
+
+Values equal librosa's to 1e-3 dB. The transform is written with SciPy's float32 FFT over strided
+frames and a sparse filter bank, because a mel filter touches few bins: the same numbers, sooner.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import scipy.fft
+import scipy.signal
+import scipy.sparse
+from numpy.typing import NDArray
+
+from companion.audio import Samples, check
+from companion.errors import AudioError
+
+Feature = NDArray[np.float32]
+FLOOR_POWER = 1e-10
+"""librosa's ``amin``: no power is taken as smaller, so silence is −100 dB."""
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """A log-mel spectrogram: Slaney mel bands of the power spectrum of centred Hann frames, in dB.
+
+    Args:
+        name: Stable name, part of every stored feature's key.
+        version: Raised whenever the values change.
+        sample_rate: Hz; recordings at another rate are refused.
+        n_fft: Window and transform length in samples.
+        hop_length: Samples between frames.
+        n_mels: Number of mel bands.
+        fmin: Lowest frequency in Hz.
+        fmax: Highest frequency in Hz.
+        top_db: Values are clipped to this range below the clip's maximum; None for no clipping.
+    """
+
+    name: str
+    version: int = 1
+    sample_rate: int = 44100
+    n_fft: int = 1024
+    hop_length: int = 512
+    n_mels: int = 128
+    fmin: float = 0.0
+    fmax: float = 22050.0
+    top_db: float | None = 80.0
+
+    @property
+    def n_features(self) -> int:
+        """Values per frame."""
+        return self.n_mels
+
+
+@dataclass(frozen=True)
+class Mfcc:
+    """Mel-frequency cepstral coefficients: the orthonormal DCT-II of a log-mel spectrogram.
+
+    Args:
+        name: Stable name, part of every stored feature's key.
+        log_mel: The spectrogram they are taken from.
+        n_mfcc: Coefficients kept, from the zeroth.
+        version: Raised whenever the values change.
+    """
+
+    name: str
+    log_mel: LogMel
+    n_mfcc: int = 20
+    version: int = 1
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.log_mel.sample_rate
+
+    @property
+    def hop_length(self) -> int:
+        """Samples between frames."""
+        return self.log_mel.hop_length
+
+    @property
+    def n_features(self) -> int:
+        """Values per frame."""
+        return self.n_mfcc
+
+
+FeatureSpec = LogMel | Mfcc
+
+NS_LOG_MEL = LogMel("ns-log-mel")
+"""Kumar, Khadkevich, Fügen 2018, section 2: 44.1 kHz, 23 ms windows, 11.6 ms hop, 128 bands."""
+
+DV_MFCC = Mfcc("dv-mfcc", LogMel("dv-log-mel", n_fft=2048))
+"""Diment, Virtanen 2017, section 3: 20 coefficients, 2048-sample windows, hop 512."""
+
+MULTI_SCALE_LOG_MEL = tuple(LogMel(f"multi-scale-log-mel-{n_fft}", n_fft=n_fft) for n_fft in (512, 1024, 2048, 4096))
+"""Kumar, Raj 2017, section II: four window lengths at one hop of 512 samples."""
+
+
+def n_frames(n_samples: int, spec: FeatureSpec) -> int:
+    """Number of centred frames of a recording of ``n_samples`` samples."""
+    return 1 + n_samples // spec.hop_length
+
+
+def extract(samples: Samples, sample_rate: int, spec: FeatureSpec = NS_LOG_MEL) -> Feature:
+    """Compute a feature of one recording.
+
+    Args:
+        samples: Mono amplitudes. Shape: ``(N,)``.
+        sample_rate: Rate of ``samples`` in Hz; must be the specification's.
+        spec: What to compute.
+
+    Returns:
+        Values in dB (log-mel) or dB-cepstra (MFCC), time first. Shape: ``(T, F)`` with ``T = 1 + N // hop``.
+
+    Raises:
+        AudioError: Wrong sample rate, empty, or not finite.
+    """
+    if sample_rate != spec.sample_rate:
+        raise AudioError(
+            f"recording at {sample_rate} Hz given to {spec.name}",
+            expected=f"{spec.sample_rate} Hz",
+            repair=f"audio.load(path, sample_rate={spec.sample_rate}), or audio.resample",
+        )
+    samples = check(samples)
+    if isinstance(spec, LogMel):
+        return _power_to_db(_mel_power(samples, spec), spec.top_db)
+    decibels = _power_to_db(_mel_power(samples, spec.log_mel), spec.log_mel.top_db)
+    return np.ascontiguousarray(scipy.fft.dct(decibels, type=2, norm="ortho", axis=1)[:, : spec.n_mfcc])
+
+
+def _mel_power(samples: Samples, spec: LogMel) -> Feature:
+    """Mel-band powers. Shape: ``(N,)`` to ``(T, n_mels)``."""
+    padded = np.pad(samples, spec.n_fft // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, spec.n_fft)[:: spec.hop_length]
+    window, filters = _window(spec.n_fft), _mel_filters(spec)
+    mel = np.empty((len(frames), spec.n_mels), dtype=np.float32)
+    # A block of frames stays in the processor's cache from window to filter bank.
+    for start in range(0, len(frames), 256):
+        spectrum = scipy.fft.rfft(frames[start : start + 256] * window, axis=1)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        mel[start : start + 256] = (filters @ power.T).T
+    return mel
+
+
+def _power_to_db(power: Feature, top_db: float | None) -> Feature:
+    """Decibels relative to power 1, floored, clipped to ``top_db`` below the maximum."""
+    decibels = 10.0 * np.log10(np.maximum(power, FLOOR_POWER))
+    if top_db is not None:
+        decibels = np.maximum(decibels, decibels.max() - top_db)
+    return decibels.astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _window(n_fft: int) -> NDArray[np.float32]:
+    return scipy.signal.get_window("hann", n_fft).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _mel_filters(spec: LogMel) -> scipy.sparse.csr_array:
+    """Slaney-normalised mel filters. Shape: ``(n_mels, 1 + n_fft // 2)``."""
+    import librosa  # takes a second to import: only when a feature is first computed
+
+    filters = librosa.filters.mel(
+        sr=spec.sample_rate, n_fft=spec.n_fft, n_mels=spec.n_mels, fmin=spec.fmin, fmax=spec.fmax
+    )
+    return scipy.sparse.csr_array(filters)

@@ -1,0 +1,126 @@
+"""The three profiles, and the parameters that every notebook and command takes."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from companion import paths
+from companion.errors import ParameterError
+
+Evidence = Literal["synthetic", "restaged", "official"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a run is made of, and how far its numbers may be compared with a paper.
+
+    Args:
+        name: ``demo``, ``esc50`` or ``paper``.
+        evidence: ``synthetic`` (generated sound), ``restaged`` (real audio, stand-in task) or ``official``.
+        banner: The sentence shown above every result of this profile; empty for official data.
+        description: One line for menus and help texts.
+    """
+
+    name: str
+    evidence: Evidence
+    banner: str
+    description: str
+
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            "demo",
+            "synthetic",
+            "Synthetic stand-in: these numbers come from generated sound and are not comparable with the paper.",
+            "a synthetic sound world; the whole book in minutes on two cores",
+        ),
+        Profile(
+            "esc50",
+            "restaged",
+            "Restaged: real recordings from ESC-50, but a stand-in for the paper's task; "
+            "compare directions, not values.",
+            "real recordings from ESC-50, and weakly labelled mixtures made from it",
+        ),
+        Profile("paper", "official", "", "the paper's own corpora and settings, for whoever holds the data"),
+    )
+}
+
+
+class Parameters(BaseModel):
+    """The parameters cell of every notebook.
+
+    Args:
+        profile: Which data and settings: ``demo``, ``esc50`` or ``paper``.
+        seed: First seed of the run, 0 or more.
+        device: ``auto`` (a GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        data: Folder of the corpora; empty for ``$COMPANION_DATA``.
+        budget: Share of the training schedule to run, above 0 and at most 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: str = "demo"
+    seed: int = Field(default=0, ge=0)
+    device: str = "auto"
+    data: str = ""
+    budget: float = Field(default=1.0, gt=0.0, le=1.0)
+
+    @field_validator("profile")
+    @classmethod
+    def _known_profile(cls, value: str) -> str:
+        if value not in PROFILES:
+            raise ValueError(f"one of {', '.join(PROFILES)}")
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+            raise ValueError("auto, cpu, cuda or cuda:N")
+        return value
+
+    @property
+    def data_root(self) -> Path:
+        """Folder of the corpora."""
+        return Path(self.data).expanduser() if self.data else paths.data_root()
+
+
+def parse_parameters(values: Mapping[str, Any]) -> Parameters:
+    """Check notebook or command parameters before anything runs.
+
+    Args:
+        values: Names and values as given; values may be strings.
+
+    Returns:
+        Parameters: Checked and frozen.
+
+    Raises:
+        ParameterError: A name is unknown or a value is out of range; names the nearest allowed one.
+    """
+    allowed = list(Parameters.model_fields)
+    for name in values:
+        if name not in allowed:
+            near = difflib.get_close_matches(name, allowed, n=1)
+            raise ParameterError(
+                f"unknown parameter {name!r}",
+                expected=f"one of {', '.join(allowed)}",
+                repair=f"did you mean {near[0]!r}?" if near else "see `companion run --help`",
+            )
+    try:
+        return Parameters(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        near = difflib.get_close_matches(str(values[name]), PROFILES, n=1) if name == "profile" else []
+        raise ParameterError(
+            f"parameter {name}={values[name]!r} cannot be used",
+            expected=first["msg"].removeprefix("Value error, "),
+            repair=f"did you mean {near[0]!r}?" if near else "see `companion run --help`",
+        ) from error

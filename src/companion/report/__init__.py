@@ -1,0 +1,1 @@
+"""What the pages show: published values, results, provenance, figures, scorecard."""
