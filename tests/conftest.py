@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# Before numpy or torch is imported: small problems gain nothing from threads, and two test processes lose by them.
+# Before numpy or torch is imported: small problems gain nothing from threads, and two test processes lose.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "Agg"
 

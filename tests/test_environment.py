@@ -48,7 +48,7 @@ def environment(python: str) -> dict[str, str]:
 
 
 def applies(requirement: Requirement, python: str, extras: frozenset[str] = frozenset()) -> bool:
-    """Whether a requirement counts under this version of Python, for a package asked for with these extras."""
+    """Whether a requirement counts under a version of Python, for a package asked for with these extras."""
     environments = [{**environment(python), "extra": extra} for extra in ("", *extras)]
     return requirement.marker is None or any(map(requirement.marker.evaluate, environments))
 
@@ -120,12 +120,12 @@ def test_the_lock_pins_one_exact_public_version_each():
 def test_the_lock_holds_what_is_needed_and_nothing_else(python):
     pins = locked()
     installed = {canonicalize_name(found.name): found.version for found in metadata.distributions()}
-    drifted = [name for name, pin in pins.items() if name in installed and installed[name] not in pin.specifier]
+    drifted = [name for name in pins.keys() & installed if installed[name] not in pins[name].specifier]
     if drifted:
         pytest.skip(f"this environment was not installed from the lock: {', '.join(drifted)} differ")
-    # a CUDA build of torch pins its own libraries exactly; they depend on the platform and stay out of the lock
-    wanted = {name for name in needed(python) if not name.startswith(("nvidia-", "cuda-")) and name != "triton"}
     applicable = {name for name, pin in pins.items() if applies(pin, python)}
+    # a CUDA build of torch pins its own libraries exactly; they differ by platform and stay out of the lock
+    wanted = {name for name in needed(python) if not re.match(r"nvidia-|cuda-|triton$", name)}
     assert sorted(wanted - applicable) == [], "needed but not pinned: install it, then add its line"
-    if python == f"{sys.version_info.major}.{sys.version_info.minor}":  # elsewhere not every need can be followed
+    if python == f"{sys.version_info.major}.{sys.version_info.minor}":  # elsewhere some needs cannot be followed
         assert sorted(applicable - wanted) == [], "pinned but asked for by nobody: remove the line"
