@@ -127,5 +127,6 @@ def test_the_lock_holds_what_is_needed_and_nothing_else(python):
     # a CUDA build of torch pins its own libraries exactly; they differ by platform and stay out of the lock
     wanted = {name for name in needed(python) if not re.match(r"nvidia-|cuda-|triton$", name)}
     assert sorted(wanted - applicable) == [], "needed but not pinned: install it, then add its line"
-    if python == f"{sys.version_info.major}.{sys.version_info.minor}":  # elsewhere some needs cannot be followed
+    # under another Python some needs cannot be followed
+    if python == f"{sys.version_info.major}.{sys.version_info.minor}":
         assert sorted(applicable - wanted) == [], "pinned but asked for by nobody: remove the line"
