@@ -16,6 +16,9 @@ SEGMENT = 128
 HOP = 64
 """Log-mel frames between segments."""
 
+N_MELS = 128
+"""Mel bands; six poolings leave two, which F1's 2×2 filters close."""
+
 FILTERS = (16, 32, 64, 128, 256, 512)
 """Filters of blocks B1 to B6."""
 
@@ -59,18 +62,15 @@ class WeakCNN(nn.Module):
 
     Args:
         n_classes: Outputs C; 527 for AudioSet.
-        n_mels: Mel bands; a multiple of 128 would widen F1, so it stays 128.
         width: Factor on every number of filters, F1 included; below 1 for demonstrations.
         pooling: Name of the global pooling, ``average`` or ``max``.
     """
 
-    def __init__(self, n_classes: int = 527, *, n_mels: int = 128, width: float = 1.0, pooling: str = "average") -> None:
+    def __init__(self, n_classes: int = 527, *, width: float = 1.0, pooling: str = "average") -> None:
         super().__init__()
         if pooling not in POOLINGS:
             raise ParameterError(f"unknown pooling {pooling!r}", expected=f"one of {', '.join(POOLINGS)}")
-        if n_mels != SEGMENT:
-            raise ParameterError(f"n_mels={n_mels} does not fit F1", expected=f"{SEGMENT} mel bands")
-        self.n_classes, self.n_mels, self.width, self.pooling = n_classes, n_mels, width, pooling
+        self.n_classes, self.width, self.pooling = n_classes, width, pooling
         channels = [1, *(round(width * filters) for filters in FILTERS)]
         self.blocks = nn.ModuleList(
             Block(channels[i], channels[i + 1], convolutions=1 if i == 5 else 2) for i in range(6)
@@ -93,6 +93,8 @@ class WeakCNN(nn.Module):
             Kumar, Khadkevich, Fügen 2018, section 2.1.
         """
         B, T, F = x.shape
+        if F != N_MELS:
+            raise ParameterError(f"log-mel with {F} bands given to N_S", expected=f"{N_MELS} bands, shape (B, T, {N_MELS})")
         x, lengths = pad_to_segment(x, lengths)
         trunk = self.trunk(x, lengths)
         mask = segment_mask(lengths, B, x.shape[1], x.device)
