@@ -1,0 +1,204 @@
+"""ESC-50: 2000 clips of environmental sound in 50 classes and five official folds (Piczak 2015)."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import soundfile
+from tqdm.auto import tqdm
+
+from companion.audio import Audio, fit_length, load
+from companion.datasets.base import Clip, Dataset, Validation
+from companion.errors import AudioError, DataError
+
+N_CLIPS = 2000
+DURATION = 5.0
+SHORTEST = 3.6
+"""Seconds. The shortest clip of the first release has 3.64 s, later ones 5 s: less was cut off on its way."""
+
+SUFFIXES = (".wav", ".flac", ".ogg")
+SUPERCLASSES = (
+    "Animals",
+    "Natural soundscapes & water sounds",
+    "Human, non-speech sounds",
+    "Interior/domestic sounds",
+    "Exterior/urban noises",
+)
+STRADDLING_RECORDINGS = ("131943", "134049", "209698", "234879")
+"""Freesound ids that lie in two of the official folds; the same four give an ESC-10 clip and another one."""
+
+COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
+LAYOUT = "ESC-50/ or ESC-50-master/ with meta/esc50.csv and audio/{fold}-{clip}-{take}-{target}.wav (or .flac, .ogg)"
+REPAIR = "companion fetch esc50, or point COMPANION_DATA at the folder that holds it"
+
+
+class ESC50(Dataset):
+    """The official corpus, or its ESC-10 subset. The csv names ``.wav``; flac and ogg copies serve as well.
+
+    Args:
+        root: Folder that holds ``ESC-50/`` or ``ESC-50-master/``, or that folder itself.
+        esc10_only: Only the ten classes of ESC-10, with their official folds.
+
+    Raises:
+        DataError: The folder is missing, or its ``meta/esc50.csv`` is not the official list.
+
+    Source: Piczak 2015, "ESC: Dataset for Environmental Sound Classification".
+    """
+
+    name = "esc50"
+    sample_rate = 44100
+    licence = "CC BY-NC 3.0; ESC-10 clips CC BY 3.0; each clip's author stands in LICENSE"
+    homepage = "https://github.com/karolpiczak/ESC-50"
+    citation = """@inproceedings{piczak2015dataset,
+  title = {{ESC}: {Dataset} for {Environmental Sound Classification}},
+  author = {Piczak, Karol J.},
+  booktitle = {Proceedings of the 23rd Annual ACM Conference on Multimedia},
+  date = {2015-10-13},
+  url = {http://dl.acm.org/citation.cfm?doid=2733373.2806390},
+  doi = {10.1145/2733373.2806390},
+  location = {Brisbane, Australia},
+  isbn = {978-1-4503-3459-4},
+  publisher = {ACM Press},
+  pages = {1015--1018}
+}"""
+
+    def __init__(self, root: Path | str, esc10_only: bool = False) -> None:
+        self.folder = find_folder(Path(root))
+        table = read_table(self.folder / "meta" / "esc50.csv")
+        self._stems = frozenset(Path(row["filename"]).stem for row in table)
+        rows = [row for row in table if row["esc10"] == "True" or not esc10_only]
+        targets = {int(row["target"]): row["category"] for row in rows}
+        self.classes = tuple(targets[target] for target in sorted(targets))
+        self.superclass_of = {name: SUPERCLASSES[target // 10] for target, name in sorted(targets.items())}
+        self.clips = tuple(
+            Clip(
+                id=Path(row["filename"]).stem,
+                recording=row["src_file"],
+                fold=int(row["fold"]),
+                duration=DURATION,
+                label=row["category"],
+            )
+            for row in rows
+        )
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of every clip."""
+        return int(DURATION * self.sample_rate)
+
+    def path(self, clip: Clip) -> Path:
+        """File of a clip, whichever format it is in.
+
+        Raises:
+            DataError: No file has the clip's stem.
+        """
+        for suffix in SUFFIXES:
+            path = self.folder / "audio" / f"{clip.id}{suffix}"
+            if path.is_file():
+                return path
+        raise DataError(
+            f"ESC-50 clip {clip.id} is missing in {self.folder / 'audio'}",
+            expected=f"{clip.id}.wav, .flac or .ogg",
+            repair="companion fetch esc50; companion validate esc50 lists everything that is missing",
+        )
+
+    def audio(self, clip: Clip) -> Audio:
+        """Load one clip: mixed down, at 44.1 kHz, padded with zeros or cropped to 5 s.
+
+        Shape: ``(220500,)``.
+
+        Raises:
+            DataError: The clip's file is missing.
+            AudioError: The file is damaged.
+        """
+        loaded = load(self.path(clip), sample_rate=self.sample_rate)
+        return Audio(fit_length(loaded.samples, self.n_samples), self.sample_rate)
+
+    def validate(self) -> Validation:
+        """Decode every clip, and list what is missing, damaged, extra or repaired on loading."""
+        missing, damaged, notes = [], {}, Counter[str]()
+        for clip in tqdm(self.clips, desc=f"validating {self.folder}", unit="clip"):
+            try:
+                path = self.path(clip)
+                notes.update(_deviations(path, DURATION))
+            except DataError:
+                missing.append(clip.id)
+            except AudioError as error:
+                damaged[path.name] = error.problem
+        present = (self.folder / "audio").glob("*")
+        extra = tuple(sorted(file.name for file in present if not self._knows(file)))
+        return Validation(len(self.clips), tuple(missing), extra, damaged, dict(notes))
+
+    def _knows(self, file: Path) -> bool:
+        return file.suffix in SUFFIXES and file.stem in self._stems
+
+
+def find_folder(root: Path) -> Path:
+    """Return the corpus folder: ``root`` itself, or the one inside it.
+
+    Raises:
+        DataError: There is none.
+    """
+    for folder in (root, root / "ESC-50", root / "ESC-50-master"):
+        if (folder / "meta" / "esc50.csv").is_file():
+            return folder
+    raise DataError(f"no ESC-50 in {root}", expected=LAYOUT, repair=REPAIR)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Read ``meta/esc50.csv`` and check it against itself: columns, 2000 rows, names that agree with them.
+
+    Raises:
+        DataError: The table is not the official one, for instance cut off on its way.
+    """
+
+    def refuse(problem: str) -> DataError:
+        expected = f"the official csv: columns {', '.join(COLUMNS)} and {N_CLIPS} rows"
+        return DataError(f"{path} {problem}", expected=expected, repair=REPAIR)
+
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise refuse(f"cannot be read: {error}") from error
+    if rows and set(rows[0]) != set(COLUMNS):
+        raise refuse(f"has columns {', '.join(map(str, rows[0]))}")
+    for number, row in enumerate(rows, start=2):
+        if Path(row["filename"] or "").stem != "{fold}-{src_file}-{take}-{target}".format_map(row):
+            raise refuse(f"contradicts itself or breaks off in line {number}: {row['filename']}")
+    if len(rows) != N_CLIPS:
+        raise refuse(f"has {len(rows)} rows")
+    return rows
+
+
+def straddling_recordings(clips: Iterable[Clip]) -> tuple[str, ...]:
+    """Recordings with clips in more than one fold, in ascending order."""
+    folds = defaultdict(set)
+    for clip in clips:
+        folds[clip.recording].add(clip.fold)
+    return tuple(sorted(recording for recording, seen in folds.items() if len(seen) > 1))
+
+
+def _deviations(path: Path, duration: float) -> list[str]:
+    """What loading repairs in one file.
+
+    Raises:
+        AudioError: The file cannot be decoded, or ends long before ``duration`` seconds.
+    """
+    audio = load(path)
+    info = soundfile.info(path)
+    if audio.duration < SHORTEST:
+        raise AudioError(
+            f"{path} breaks off after {audio.duration:.2f} s", expected=f"{duration:g} s", repair=REPAIR
+        )
+    found = {
+        "stereo, mixed down": info.channels > 1,
+        f"{info.samplerate} Hz, resampled": info.samplerate != ESC50.sample_rate,
+        f"shorter than {duration:g} s, padded": audio.duration < duration,
+        f"longer than {duration:g} s, cropped": audio.duration > duration,
+        "all silent": not audio.samples.any(),
+    }
+    return [note for note, applies in found.items() if applies]
