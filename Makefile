@@ -15,8 +15,6 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check
 # Computed files stay inside the checkout, so that two clones never share or spoil each other's.
 COMPANION_CACHE ?= $(CURDIR)/.companion
 export COMPANION_CACHE
-# Snakemake, papermill and the notebooks' kernels start each other by name.
-export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

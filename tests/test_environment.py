@@ -6,6 +6,7 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 from packaging.markers import default_environment
@@ -130,3 +131,14 @@ def test_the_lock_holds_what_is_needed_and_nothing_else(python):
     # under another Python some needs cannot be followed
     if python == f"{sys.version_info.major}.{sys.version_info.minor}":
         assert sorted(applicable - wanted) == [], "pinned but asked for by nobody: remove the line"
+
+
+def test_every_imported_package_is_declared_and_every_declared_one_is_used():
+    graph = grimp.build_graph("companion", include_external_packages=True, cache_dir=None)
+    outside = {name for name in graph.modules if graph.is_module_squashed(name)} - sys.stdlib_module_names
+    owners = metadata.packages_distributions()
+    imported = {canonicalize_name(owner) for name in outside for owner in owners[name]}
+    library = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    book = {canonicalize_name(Requirement(line).name) for line in PROJECT["optional-dependencies"]["book"]}
+    assert sorted(imported - library - book) == [], "imported, but only there because something else needs it"
+    assert sorted(library - imported) == [], "declared as needed by the library, but imported nowhere"
