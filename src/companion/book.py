@@ -1,0 +1,94 @@
+"""The book's contents, and the folder of finished pages that Sphinx reads."""
+
+import shutil
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import yaml
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+from companion.errors import CompanionError
+from companion.profiles import PROFILES
+
+
+class BookError(CompanionError):
+    """A page of the book is missing, or the book could not be rendered."""
+
+
+def pages(book: Path) -> list[str]:
+    """Pages of the table of contents in reading order, without suffix, such as ``kumar2018/transfer``."""
+    return list(parse_toc_yaml(book / "_toc.yml"))
+
+
+def notebooks(book: Path) -> list[str]:
+    """Pages of the table of contents that are notebooks.
+
+    Raises:
+        BookError: A page has neither a notebook nor a Markdown file.
+    """
+    found = []
+    for page in pages(book):
+        if (book / f"{page}.ipynb").is_file():
+            found.append(page)
+        elif not (book / f"{page}.md").is_file():
+            raise BookError(
+                f"{book / '_toc.yml'} names a page {page!r} that does not exist",
+                expected=f"{page}.ipynb or {page}.md in {book}",
+                repair="add the page, or take it out of the table of contents",
+            )
+    return found
+
+
+def stage(book: Path, executed: Path, profile: str, target: Path) -> None:
+    """Gather what Sphinx reads: Markdown pages, executed copies and the configuration with the profile named.
+
+    Args:
+        book: Sources of the book.
+        executed: Folder of finished copies, laid out like ``book``.
+        profile: The profile they were run with; its name and banner stand at the top of every page.
+        target: Folder to write; a former one is replaced.
+
+    Raises:
+        BookError: A notebook has no finished copy, or Jupyter Book refuses the configuration.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(book, target, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_build"))
+    for page in notebooks(book):
+        copy = target / f"{page}.ipynb"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copy2(executed / f"{page}.ipynb", copy)
+        except FileNotFoundError as error:
+            raise BookError(
+                f"{executed / page}.ipynb is missing",
+                expected="an executed copy of every notebook of the book",
+                repair=f"companion build --profile {profile}",
+            ) from error
+    configuration = target / "_config.yml"
+    settings = yaml.safe_load(configuration.read_text(encoding="utf-8"))
+    settings["html"]["announcement"] = announcement(profile)
+    configuration.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    _write_conf(target)
+
+
+def announcement(profile: str) -> str:
+    """The line above every page: which profile this build is, and how far its numbers may be compared."""
+    chosen = PROFILES[profile]
+    words = chosen.banner or "Official data: these numbers may be held against the paper's."
+    return f"<strong>Profile {chosen.name}.</strong> {words}"
+
+
+def _write_conf(folder: Path) -> None:
+    """Let Jupyter Book translate ``_config.yml`` into Sphinx's ``conf.py``."""
+    # A second of imports that reading the table of contents should not pay.
+    from jupyter_book.cli.main import main as jupyter_book  # type: ignore[import-untyped]
+
+    with redirect_stdout(StringIO()) as said:
+        jupyter_book(["config", "sphinx", str(folder)], standalone_mode=False)
+    if "Validation errors" in said.getvalue():
+        raise BookError(
+            f"Jupyter Book refuses {folder / '_config.yml'}: {said.getvalue().strip()}",
+            expected="a valid configuration of Jupyter Book 1",
+            repair="correct book/_config.yml",
+        )

@@ -1,0 +1,265 @@
+"""The command line: ``companion doctor | fetch | validate | run | build | experiment | scorecard``."""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from companion import experiments, paths
+from companion.errors import CompanionError, DataError, ParameterError
+from companion.profiles import PROFILES, Parameters, parse_parameters
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _PlainErrors(TyperGroup):
+    """Prints errors made for the reader without a traceback; any other keeps it, for who mends the code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CompanionError as error:
+            _err.print("[bold red]error[/] ", end="")
+            _err.print(str(error), markup=False)
+            raise typer.Exit(2) from error
+
+
+# Imports that take seconds (torch, papermill, librosa) stay inside the commands, so that --help is immediate.
+app = typer.Typer(
+    cls=_PlainErrors,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="Re-run four papers on transfer learning from weakly labelled audio, and build the book about it.",
+)
+
+_PROFILE_HELP = "; ".join(f"**{profile.name}**: {profile.description}" for profile in PROFILES.values())
+ProfileOption = Annotated[str, typer.Option(help=_PROFILE_HELP)]
+SeedOption = Annotated[int, typer.Option(help="First seed of the run, 0 or more.")]
+DeviceOption = Annotated[
+    str, typer.Option(help="`auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`.")
+]
+DataOption = Annotated[
+    str, typer.Option(help="Folder of the corpora. [default: $COMPANION_DATA]", show_default=False)
+]
+BudgetOption = Annotated[
+    float, typer.Option(help="Share of the training schedule to run, above 0, at most 1.")
+]
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="DATASET", help="Name of the corpus, for instance `esc50`.")
+]
+
+
+@app.command()
+def doctor(data: DataOption = "") -> None:
+    """Look at Python, packages, processor, GPU, memory, cache and data, and say what to do."""
+    from companion.doctor import examine
+
+    marks = {"ok": "[green]ok  [/]", "note": "[yellow]note[/]", "bad": "[red]bad [/]"}
+    findings = []
+    for finding in examine(data):
+        findings.append(finding)
+        _out.print(f"{marks[finding.state]}  {finding.subject:<11}", end="")
+        _out.print(finding.seen, markup=False)
+        if finding.advice:
+            _out.print(f"{'':17}{finding.advice}", markup=False)
+    if any(finding.state == "bad" for finding in findings):
+        _out.print("\nFirst mend what is marked [red]bad[/].")
+        raise typer.Exit(1)
+    _out.print("\nReady for the demo profile: [bold]companion build[/], or [bold]make book[/].")
+
+
+@app.command()
+def fetch(dataset: DatasetArgument, data: DataOption = "") -> None:
+    """Download a corpus from its official address, with progress and checksum."""
+    corpus, root = _corpus(dataset), _root(data)
+    corpus.fetch(root)
+    _out.print(f"{corpus.name} lies in {root}", markup=False)
+
+
+@app.command()
+def validate(dataset: DatasetArgument, data: DataOption = "") -> None:
+    """Compare a corpus on disk with its own list: missing, extra, damaged. Exit code 1 if it is not whole."""
+    report = _corpus(dataset)(_root(data)).validate()
+    _out.print(str(report), markup=False)
+    if not report.ok:
+        _out.print(f"repair: companion fetch {dataset}", markup=False)
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    notebook: Annotated[
+        Path, typer.Argument(help="A notebook, or a page of the book, for instance `kumar2018/transfer`.")
+    ],
+    profile: ProfileOption = "demo",
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    data: DataOption = "",
+    budget: BudgetOption = 1.0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Executed copy. [default: _build/run/PROFILE/NAME.ipynb]", show_default=False),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads of each numerical library. [default: theirs]", show_default=False),
+    ] = None,
+    progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
+) -> None:
+    """Run one notebook through papermill; its parameters are checked before anything starts."""
+    from companion import notebooks
+
+    parameters = _parameters(profile, seed, device, data, budget)
+    notebook = _source(notebook)
+    target = output or Path("_build", "run", profile, notebook.name)
+    _out.print(f"running    {notebook} ({profile})", markup=False)
+    done = notebooks.run(notebook, target, parameters.model_dump(), threads=threads, progress=progress)
+    _out.print(f"finished   {notebook} in {done.wall_time:.0f} s: {target}", markup=False)
+
+
+@app.command()
+def build(
+    profile: ProfileOption = "demo",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only list what is missing or out of date, and why.")
+    ] = False,
+    cores: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of each notebook; cores / threads run at a time.")
+    ] = 1,
+) -> None:
+    """Run every notebook that is missing or changed, and render the book to _build/html/index.html."""
+    from companion import graph
+
+    _parameters(profile=profile)
+    root = _checkout()
+    if not dry_run:
+        page = graph.build(root, profile, cores=cores, threads=threads)
+        _out.print(f"book       {page}", markup=False)
+        return
+    steps = graph.stale(root, profile)
+    for step in steps:
+        _out.print(f"{step.name}\n    {step.reason}", markup=False)
+    if not steps:
+        _out.print("The book is up to date: nothing to do.")
+
+
+@app.command(hidden=True)  # the Snakefile's step between the notebooks and Sphinx
+def stage(profile: ProfileOption, output: Annotated[Path, typer.Option()]) -> None:
+    """Gather the book's pages and the executed notebooks for Sphinx."""
+    from companion import book
+
+    book.stage(Path("book"), Path("_build", "executed", profile), profile, output)
+
+
+@app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="Name of a module of `companion.experiments`.")],
+    profile: ProfileOption = "demo",
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    data: DataOption = "",
+    budget: BudgetOption = 1.0,
+    record: Annotated[
+        bool, typer.Option(help="Copy the finished run into data/recorded/PROFILE/NAME.")
+    ] = False,
+) -> None:
+    """Run an experiment without its notebook, on a GPU machine say; a notebook then finds it in the cache."""
+    from companion.report.runs import write_run
+
+    parameters = _parameters(profile, seed, device, data, budget)
+    finished = _experiment(name).run(parameters)
+    columns = ["item", "row", "column", "measure", "value", "ci_low", "ci_high", "n_recordings", "n_seeds"]
+    _out.print(finished.rows[columns].to_string(index=False), markup=False)
+    _out.print(f"\nrun folder {finished.folder}", markup=False)
+    if record:
+        target = _checkout() / "data" / "recorded" / profile / name
+        tables = {table: finished.table(table) for table in finished.table_names}
+        write_run(target, finished.rows, finished.provenance, tables)
+        _out.print(f"recorded   {target}", markup=False)
+
+
+@app.command()
+def scorecard(
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write every row to FILE as JSON.", show_default=False)
+    ] = None,
+) -> None:
+    """Say what became of every number the papers print: rows of each status, computed from the results."""
+    from companion.report import scorecard as card
+    from companion.report.runs import latest_runs, recorded_runs
+
+    rows = card.scorecard_rows(recorded_runs(), latest_runs(paths.runs_root()))
+    _out.print(card.status_counts(rows).to_string(), markup=False)
+    _out.print(f"\n{len(rows)} published rows", markup=False)
+    if json is not None:
+        card.write_scorecard(json, rows)
+        _out.print(f"written    {json}", markup=False)
+
+
+def _source(notebook: Path) -> Path:
+    """``notebook`` itself, or the book's page of that name."""
+    if notebook.is_file():
+        return notebook
+    page = _checkout() / "book" / notebook.with_suffix(".ipynb")
+    return page if page.is_file() else notebook
+
+
+def _parameters(
+    profile: str = "demo", seed: int = 0, device: str = "auto", data: str = "", budget: float = 1.0
+) -> Parameters:
+    given = {"profile": profile, "seed": seed, "device": device, "data": data, "budget": budget}
+    return parse_parameters(given)
+
+
+def _root(data: str) -> Path:
+    return Path(data).expanduser() if data else paths.data_root()
+
+
+def _corpus(name: str) -> Any:
+    from companion.datasets import DATASETS
+
+    return _chosen("dataset", name, DATASETS)
+
+
+def _experiment(name: str) -> Any:
+    known = {module.name: module.name for module in pkgutil.iter_modules(experiments.__path__)}
+    return importlib.import_module(f"companion.experiments.{_chosen('experiment', name, known)}")
+
+
+def _chosen(kind: str, name: str, known: Mapping[str, Any]) -> Any:
+    """``known[name]``, or an error that names the nearest."""
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    raise ParameterError(
+        f"unknown {kind} {name!r}",
+        expected=f"one of {', '.join(known)}",
+        repair=f"did you mean {near[0]!r}?" if near else "choose one of these",
+    )
+
+
+def _checkout() -> Path:
+    from companion.report.repository import repository_root
+
+    root = repository_root()
+    if root is None:
+        raise DataError(
+            "the book's sources were not found",
+            expected="a checkout of the repository, as the working directory or the installed package's home",
+            repair="git clone the repository, then `make book` in it",
+        )
+    return root
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,155 @@
+"""Runs one notebook: its parameters are checked first, and only a finished copy gets the output's name."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from companion.errors import CompanionError, ParameterError, StoreError
+from companion.profiles import parse_parameters
+
+# Each of these libraries counts its threads for itself.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class NotebookError(CompanionError):
+    """A notebook did not finish; its output was not written."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A notebook that ran to its end.
+
+    Args:
+        output: The executed copy.
+        log: What its cells printed.
+        wall_time: Seconds from start to end, the kernel's start included.
+    """
+
+    output: Path
+    log: Path
+    wall_time: float
+
+
+def run(
+    notebook: Path,
+    output: Path,
+    parameters: Mapping[str, Any],
+    *,
+    threads: int | None = None,
+    progress: bool = True,
+) -> Execution:
+    """Execute ``notebook`` with papermill in a kernel of the current interpreter.
+
+    The kernel starts in the caller's working directory, as with plain papermill, so that a relative
+    ``COMPANION_DATA`` or ``COMPANION_CACHE`` means the same folder inside the notebook as outside.
+
+    Args:
+        notebook: The source, without outputs.
+        output: Where the executed copy goes once every cell has finished; a former copy is removed first,
+            so that what lies there always belongs to the last run.
+        parameters: Values for the cell tagged ``parameters``; see :class:`companion.profiles.Parameters`.
+        threads: Threads of each numerical library in the kernel; ``None`` leaves the choice to them.
+        progress: Show a progress bar over the cells.
+
+    Returns:
+        Execution: The executed copy, its log and the time it took.
+
+    Raises:
+        ParameterError: A parameter is unknown or out of range, or the notebook is missing. Nothing ran.
+        NotebookError: A cell failed. ``<output>.failed.ipynb`` and ``<output>.log`` are kept, no output.
+        StoreError: The output's folder cannot be written.
+    """
+    values = parse_parameters(parameters).model_dump()
+    source, output = Path(notebook).resolve(), Path(output).resolve()
+    if not source.is_file():
+        raise ParameterError(
+            f"notebook {notebook} does not exist",
+            expected="a path such as book/kumar2018/transfer.ipynb",
+            repair="list them with `ls book/*.ipynb book/*/*.ipynb`",
+        )
+    unfinished, log = output.with_suffix(".failed.ipynb"), output.with_suffix(".log")
+    started = time.monotonic()
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        for former in (output, unfinished, log):
+            former.unlink(missing_ok=True)
+        with _logged(log):
+            _execute(source, unfinished, values, threads, progress)
+        unfinished.replace(output)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {output}: {error.strerror or error}",
+            expected="a writable folder with free space",
+            repair="free some space, or choose another place with --output",
+        ) from error
+    except Exception as error:
+        raise NotebookError(
+            f"notebook {notebook} did not finish: {_cause(error)}",
+            expected="every cell to finish",
+            repair=f"read {log}, or open {unfinished}: its last executed cell shows the failure",
+        ) from error
+    return Execution(output, log, time.monotonic() - started)
+
+
+def _execute(source: Path, target: Path, values: dict[str, Any], threads: int | None, progress: bool) -> None:
+    # Imported here: papermill and its kernels take a second that `companion --help` should not.
+    import papermill
+    from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    cap = {} if threads is None else dict.fromkeys(THREAD_VARIABLES, str(threads))
+    # The kernel talks to this process alone; its warning of unencrypted traffic would tear the progress bar.
+    command = get_kernel_dict(extra_arguments=["--log-level=ERROR"])
+    this_interpreter = KernelSpec(resource_dir=RESOURCES, env=cap, **command)
+
+    class ThisInterpreter(AsyncKernelManager):
+        """Starts the Python that runs this code, whatever kernels the machine has installed or lacks."""
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return this_interpreter
+
+    papermill.execute_notebook(
+        source,
+        target,
+        values,
+        kernel_name="python3",
+        language="python",
+        progress_bar=progress and {"desc": source.stem},
+        log_output=True,
+        kernel_manager_class=ThisInterpreter,
+    )
+
+
+@contextmanager
+def _logged(log: Path) -> Iterator[None]:
+    """Write what papermill reports, printed output included, to ``log`` instead of the terminal."""
+    logger = logging.getLogger("papermill")
+    handler = logging.FileHandler(log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    except Exception as error:
+        logger.error("%s", error)
+        raise
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+        handler.close()
+
+
+def _cause(error: Exception) -> str:
+    """One line for a cell's own exception, else the error's text."""
+    name, value = getattr(error, "ename", None), getattr(error, "evalue", None)
+    cell = getattr(error, "exec_count", None)
+    return f"cell [{cell}] raised {name}: {value}" if name else f"{type(error).__name__}: {error}"
