@@ -1,5 +1,6 @@
 """The interface that the synthetic world, ESC-50 and every official corpus share."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -95,6 +96,8 @@ class Dataset(ABC):
     licence: str
     citation: str
     homepage: str
+    version: int = 1
+    """Raised whenever the audio of any clip changes."""
 
     @abstractmethod
     def audio(self, clip: Clip) -> Audio:
@@ -108,6 +111,11 @@ class Dataset(ABC):
     @abstractmethod
     def validate(self) -> Validation:
         """Compare the folder with the corpus's own list."""
+
+    def fingerprint(self) -> str:
+        """Digest that changes when any clip or label does. Corpora read from files add the files' bytes."""
+        content = f"{type(self).__qualname__} {self.name} {self.version} {self.sample_rate} {self.clips!r}"
+        return hashlib.sha256(content.encode()).hexdigest()
 
     @property
     def folds(self) -> tuple[int, ...]:

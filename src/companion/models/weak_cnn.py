@@ -99,7 +99,7 @@ class WeakCNN(nn.Module):
         trunk = self.trunk(x, lengths)
         mask = segment_mask(lengths, B, x.shape[1], x.device)
         f1 = self.segment_representation(trunk, mask)
-        segments = torch.sigmoid(self.event_logits(f1))
+        segments = torch.sigmoid(self.event_logits(f1).float())
         recording = POOLINGS[self.pooling](segments, mask)
         return Output(recording, segments, f1, mask)
 

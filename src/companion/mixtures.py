@@ -1,0 +1,243 @@
+"""Mixtures: a recipe is data, its audio a pure function of the recipe and the source clips.
+
+Events are placed at onsets and event-to-background ratios over a bed. A bed is phase-randomised noise with
+the long-term spectrum of clips of the same split: it sounds like a place, repeats no event, and is never
+digital silence.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from companion.audio import Audio, Samples
+from companion.datasets.base import Clip, Dataset, Event, Validation
+from companion.errors import DataError
+from companion.events import EventCut, cut
+
+PEAK = 0.9
+"""A mixture whose peak would pass this is scaled down to it."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One event in a mixture.
+
+    Args:
+        event: Which cut.
+        onset: Sample at which it starts.
+        ratio_db: Event-to-background ratio: the event's level over the bed's level under it.
+    """
+
+    event: EventCut
+    onset: int
+    ratio_db: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that makes one mixture.
+
+    Args:
+        id: Unique in its corpus.
+        split: ``train``, ``validation`` or ``test``.
+        n_samples: Length.
+        placements: The events.
+        bed: Clips whose averaged long-term spectrum the bed has.
+        bed_level_db: Root-mean-square level of the bed, relative to full scale.
+        bed_seed: Seed of the bed's phases.
+    """
+
+    id: str
+    split: str
+    n_samples: int
+    placements: tuple[Placement, ...]
+    bed: tuple[str, ...]
+    bed_level_db: float
+    bed_seed: int
+
+    @property
+    def recordings(self) -> frozenset[str]:
+        """The recordings its events come from."""
+        return frozenset(placement.event.recording for placement in self.placements)
+
+    def strong(self, sample_rate: int) -> tuple[Event, ...]:
+        """Strong labels in seconds, by onset."""
+        return tuple(
+            sorted(
+                Event(p.onset / sample_rate, (p.onset + p.event.n_samples) / sample_rate, p.event.label)
+                for p in self.placements
+            )
+        )
+
+
+@dataclass(frozen=True)
+class MixtureRule:
+    """The distribution that recipes are drawn from.
+
+    Args:
+        duration: Seconds of every mixture.
+        n_events: Fewest and most events; the number is uniform between them.
+        ratio_db: Lowest and highest event-to-background ratio; uniform between them.
+        bed_level_db: Lowest and highest level of the bed; uniform between them.
+        bed_clips: Clips whose spectra are averaged into one bed.
+    """
+
+    duration: float = 10.0
+    n_events: tuple[int, int] = (1, 3)
+    ratio_db: tuple[float, float] = (0.0, 24.0)
+    bed_level_db: tuple[float, float] = (-50.0, -30.0)
+    bed_clips: int = 4
+
+
+def draw_recipes(
+    cuts: Sequence[EventCut], split: str, n_recipes: int, rule: MixtureRule, sample_rate: int, rng: np.random.Generator
+) -> list[Recipe]:
+    """Draw mixtures of one split.
+
+    Classes are equally likely whatever their number of cuts, and within a class recordings are, so that a
+    recording that gives many clips is not heard more often.
+
+    Args:
+        cuts: The event cuts of this split only.
+        split: Name written into the recipes and their ids.
+        n_recipes: How many.
+        rule: The distribution.
+        sample_rate: Hz.
+        rng: Source of randomness.
+
+    Returns:
+        Recipes whose events, beds and recordings all belong to ``cuts``.
+    """
+    if not cuts:
+        raise DataError(f"no event cuts for the {split} split", expected="at least one", repair="check the event table")
+    by_class: dict[str, dict[str, list[EventCut]]] = {}
+    for row in cuts:
+        by_class.setdefault(row.label, {}).setdefault(row.recording, []).append(row)
+    classes = sorted(by_class)
+    clips = sorted({row.clip for row in cuts})
+    n_samples = round(rule.duration * sample_rate)
+    recipes = []
+    for number in range(n_recipes):
+        placements = []
+        for label in rng.choice(classes, size=rng.integers(rule.n_events[0], rule.n_events[1] + 1), replace=False):
+            recordings = by_class[label]
+            choices = recordings[sorted(recordings)[rng.integers(len(recordings))]]
+            event = choices[rng.integers(len(choices))]
+            onset = int(rng.integers(0, max(1, n_samples - event.n_samples)))
+            placements.append(Placement(event, onset, float(rng.uniform(*rule.ratio_db))))
+        recipes.append(
+            Recipe(
+                id=f"{split}-{number:05d}",
+                split=split,
+                n_samples=n_samples,
+                placements=tuple(placements),
+                bed=tuple(str(clip) for clip in rng.choice(clips, size=min(rule.bed_clips, len(clips)), replace=False)),
+                bed_level_db=float(rng.uniform(*rule.bed_level_db)),
+                bed_seed=int(rng.integers(2**31)),
+            )
+        )
+    return recipes
+
+
+def render(recipe: Recipe, source: Callable[[str], Samples], sample_rate: int) -> Samples:
+    """Make the audio of a recipe: the same samples every time.
+
+    Args:
+        recipe: What to mix.
+        source: Clip id to its samples at ``sample_rate``.
+        sample_rate: Hz.
+
+    Returns:
+        Shape: ``(n_samples,)``, peak at most 0.9.
+    """
+    bed = phase_randomised_bed([source(clip) for clip in recipe.bed], recipe.n_samples, recipe.bed_seed)
+    bed *= 10 ** (recipe.bed_level_db / 20)
+    mixture = bed.copy()
+    for placement in recipe.placements:
+        row = placement.event
+        event = cut(source(row.clip), row.onset, row.offset, sample_rate)[: recipe.n_samples - placement.onset]
+        under = bed[placement.onset : placement.onset + len(event)]
+        gain = 10 ** (placement.ratio_db / 20) * _level(under) / max(_level(event), 1e-9)
+        mixture[placement.onset : placement.onset + len(event)] += gain * event
+    return mixture * min(1.0, PEAK / float(np.abs(mixture).max()))
+
+
+def phase_randomised_bed(clips: Sequence[Samples], n_samples: int, seed: int) -> Samples:
+    """Stationary noise of unit level with the average long-term spectrum of some clips.
+
+    Each clip's spectrum is scaled to unit power first, so that no loud clip decides alone.
+
+    Shape: ``(n_samples,)``.
+    """
+    power = np.mean([long_term_power(clip) for clip in clips], axis=0)
+    frequencies = np.linspace(0.0, 1.0, n_samples // 2 + 1)
+    magnitude = np.sqrt(np.interp(frequencies, np.linspace(0.0, 1.0, len(power)), power)).astype(np.float32)
+    phase = np.random.default_rng(seed).uniform(0.0, 2.0 * np.pi, len(magnitude)).astype(np.float32)
+    bed = scipy.fft.irfft(magnitude * np.exp(1j * phase), n=n_samples).astype(np.float32)
+    return bed / _level(bed)
+
+
+def long_term_power(clip: Samples, n_fft: int = 2048) -> NDArray[np.float64]:
+    """Mean power spectrum of a clip's frames, scaled to sum 1. Shape: ``(N,)`` to ``(1 + n_fft // 2,)``."""
+    usable = np.pad(clip, (0, -len(clip) % n_fft)).reshape(-1, n_fft)
+    power = np.mean(np.abs(scipy.fft.rfft(usable * np.hanning(n_fft), axis=1)) ** 2, axis=0) + 1e-12
+    return np.asarray(power / power.sum())
+
+
+def _level(samples: Samples) -> float:
+    """Root-mean-square amplitude."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
+class Mixtures(Dataset):
+    """A corpus of mixtures with weak and strong labels from one draw.
+
+    Args:
+        recipes: The mixtures; folds are 1 for training, 2 for validation and 3 for test.
+        corpus: Where the source clips come from.
+        classes: Event classes in label order.
+    """
+
+    SPLITS: Mapping[str, int] = {"train": 1, "validation": 2, "test": 3}
+
+    def __init__(self, recipes: Sequence[Recipe], corpus: Dataset, classes: Sequence[str]) -> None:
+        self.name = f"mixtures of {corpus.name}"
+        self.sample_rate = corpus.sample_rate
+        self.classes = tuple(classes)
+        self.superclass_of = {label: corpus.superclass_of[label] for label in classes}
+        self.licence, self.citation, self.homepage = corpus.licence, corpus.citation, corpus.homepage
+        self.recipes = {recipe.id: recipe for recipe in recipes}
+        self.corpus = corpus
+        self._sources = {clip.id: clip for clip in corpus.clips}
+        self.clips = tuple(self._clip(recipe) for recipe in recipes)
+
+    def _clip(self, recipe: Recipe) -> Clip:
+        strong = recipe.strong(self.sample_rate)
+        return Clip(
+            id=recipe.id,
+            recording="+".join(sorted(recipe.recordings)),
+            fold=self.SPLITS[recipe.split],
+            duration=recipe.n_samples / self.sample_rate,
+            weak=tuple(sorted({event.label for event in strong})),
+            strong=strong,
+        )
+
+    def audio(self, clip: Clip) -> Audio:
+        """Render one mixture."""
+        return Audio(render(self.recipes[clip.id], self._samples, self.sample_rate), self.sample_rate)
+
+    def _samples(self, clip_id: str) -> Samples:
+        return self.corpus.audio(self._sources[clip_id]).samples
+
+    def fingerprint(self) -> str:
+        """Digest of the recipes and of the corpus they mix."""
+        content = f"{self.corpus.fingerprint()} {self.version} {sorted(self.recipes.items())!r}"
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def validate(self) -> Validation:
+        """Check the source corpus."""
+        return self.corpus.validate()
