@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
@@ -67,7 +67,7 @@ def extract_corpus(
     """
     chosen = dataset.clips if clips is None else tuple(clips)
     ids = hashlib.sha256("\n".join(clip.id for clip in chosen).encode()).hexdigest()
-    key = {"corpus": dataset.fingerprint(), "clips": ids, "kind": type(spec).__name__, "spec": asdict(spec)}
+    key = {"corpus": dataset.fingerprint(), "clips": ids, "spec": spec}
 
     def compute() -> list[Feature]:
         step = max(1, min(64, len(chosen) // (4 * n_jobs) or 1))

@@ -1,0 +1,25 @@
+"""What makes two runs the same: their settings, their data and the code that decides the result."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def digest(modules: Sequence[str], **settings: Any) -> str:
+    """Digest of some modules' source code and any JSON-able settings.
+
+    Args:
+        modules: Names below ``companion``; a package counts with all its modules.
+        settings: Everything else that decides the result.
+    """
+    content = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for name in modules:
+        place = PACKAGE / name
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
+            content.update(file.relative_to(PACKAGE).as_posix().encode())
+            content.update(file.read_bytes())
+    return content.hexdigest()

@@ -1,0 +1,180 @@
+"""The source task: train N_S on weakly labelled recordings, once, for every chapter that transfers from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+
+from companion import paths
+from companion.datasets.base import Clip, Dataset
+from companion.datasets.extraction import CorpusFeatures, extract_corpus
+from companion.evaluation import tagging
+from companion.experiments.identity import digest
+from companion.features import NS_LOG_MEL
+from companion.losses import recording_bce
+from companion.models.weak_cnn import Output, WeakCNN
+from companion.store import Store
+from companion.training import Schedule, fit, make_fabric
+
+MODULES = ("audio", "features", "events", "mixtures", "datasets", "models", "losses", "training")
+"""Modules whose code decides the trained weights; a change in one trains anew."""
+
+TRAIN, VALIDATION = 1, 2
+"""Folds of a source corpus."""
+
+
+class SourceConfig(BaseModel):
+    """Settings of the source task.
+
+    Args:
+        n_train: Training recordings.
+        n_validation: Validation recordings; they choose the best epoch.
+        corpus_seed: Seed of the draw of the corpus.
+        width: Factor on N_S's filters.
+        pooling: Global pooling of the segment outputs.
+        epochs: Passes over the training recordings.
+        batch_size: Recordings in a step.
+        lr: Highest learning rate of Adam.
+        decay: Learning-rate schedule.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_train: int
+    n_validation: int
+    corpus_seed: int = 0
+    width: float = 1.0
+    pooling: str = "average"
+    epochs: int
+    batch_size: int = 16
+    lr: float = 1e-3
+    decay: str = "constant"
+
+    def schedule(self, budget: float) -> Schedule:
+        """The training schedule, shortened to a share of its epochs."""
+        return Schedule(max(1, round(self.epochs * budget)), self.batch_size, self.lr, self.decay)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trained source network and what is known of it.
+
+    Args:
+        network: N_S with the weights that validated best.
+        classes: Its output classes.
+        curve: One row an epoch: loss, validation MAP and MAUC, learning rate.
+        measures: Validation measures of the network and of the level-only baseline.
+    """
+
+    network: WeakCNN
+    classes: tuple[str, ...]
+    curve: pd.DataFrame
+    measures: Mapping[str, float]
+
+
+class Recordings:
+    """Training examples: log-mel in, weak labels out."""
+
+    def __init__(self, features: CorpusFeatures, labels: NDArray[np.float32]) -> None:
+        self.features, self.labels, self.lengths = features, labels, features.lengths
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Shape: ``(B, T, F)`` and ``(B, C)``."""
+        x = np.stack([self.features[int(i)] for i in indices])
+        return torch.from_numpy(x), torch.from_numpy(self.labels[indices])
+
+
+def weak_labels(clips: tuple[Clip, ...], classes: tuple[str, ...]) -> NDArray[np.float32]:
+    """Which classes occur in which clip. Shape: ``(N, C)``."""
+    return np.array([[label in clip.weak for label in classes] for clip in clips], dtype=np.float32)
+
+
+def train_source(
+    corpus: Dataset, config: SourceConfig, *, seed: int, device: str, budget: float = 1.0, n_jobs: int = 1
+) -> Source:
+    """Train N_S on a weakly labelled corpus, or load it when it was trained before.
+
+    Args:
+        corpus: Fold 1 trains, fold 2 validates.
+        config: Settings.
+        seed: Seed of the weights and of the order of batches.
+        device: As in ``Parameters``.
+        budget: Share of the epochs.
+        n_jobs: Processes that extract features.
+
+    Source: Kumar, Khadkevich, Fügen 2018, sections 2.1, 2.2 and 4.1.
+    """
+    identity = digest(MODULES, corpus=corpus.fingerprint(), config=config.model_dump(), seed=seed, budget=budget)
+    folder = paths.cache_root() / "source" / identity[:16]
+    store = Store(paths.cache_root() / "store")
+    split = {fold: tuple(clip for clip in corpus.clips if clip.fold == fold) for fold in (TRAIN, VALIDATION)}
+    data = {
+        fold: Recordings(
+            extract_corpus(corpus, NS_LOG_MEL, store, clips=clips, n_jobs=n_jobs), weak_labels(clips, corpus.classes)
+        )
+        for fold, clips in split.items()
+    }
+    torch.manual_seed(seed)
+    network = WeakCNN(len(corpus.classes), width=config.width, pooling=config.pooling)
+    fabric = make_fabric(device)
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        return tag(model, data[VALIDATION], fabric.to_device)
+
+    state = fit(
+        network,
+        data[TRAIN],
+        lambda output, target: recording_bce(output.recording, target),
+        validate,
+        config.schedule(budget),
+        monitor="MAP",
+        seed=seed,
+        folder=folder,
+        fabric=fabric,
+        label=f"N_S on {corpus.name}",
+    )
+    best = max(state.curve, key=lambda row: row["MAP"])
+    baseline = level_baseline(data[TRAIN], data[VALIDATION])
+    measures = {"MAP": best["MAP"], "MAUC": best["MAUC"], **{f"level-only {k}": v for k, v in baseline.items()}}
+    return Source(network.cpu().eval(), corpus.classes, pd.DataFrame(state.curve), measures)
+
+
+def tag(model: nn.Module, data: Recordings, to_device: Any) -> dict[str, float]:
+    """MAP and MAUC of a network on labelled recordings."""
+    scores = np.empty_like(data.labels)
+    lengths = np.asarray(data.lengths)
+    for length in np.unique(lengths):
+        members = np.flatnonzero(lengths == length)
+        for indices in np.array_split(members, -(-len(members) // 16)):
+            output: Output = model(to_device(data.batch(indices)[0]))
+            scores[indices] = output.recording.float().cpu().numpy()
+    return _map_mauc(data.labels, scores)
+
+
+def level_baseline(train: Recordings, validation: Recordings) -> dict[str, float]:
+    """How far loudness and length alone go: logistic regression on mean level, maximum level and duration."""
+
+    def level(data: Recordings) -> NDArray[np.float64]:
+        return np.array([[f.mean(), f.max(), len(f)] for f in data.features], dtype=np.float64)
+
+    x, scores = level(train), np.zeros_like(validation.labels, dtype=np.float64)
+    for index in range(train.labels.shape[1]):
+        if 0 < train.labels[:, index].sum() < len(x):
+            model = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, train.labels[:, index])
+            scores[:, index] = model.predict_proba(level(validation))[:, 1]
+    return _map_mauc(validation.labels, scores)
+
+
+def _map_mauc(reference: NDArray[Any], estimated: NDArray[Any]) -> dict[str, float]:
+    scores = tagging.evaluate(reference, estimated)
+    return {"MAP": scores.mean_average_precision, "MAUC": scores.mean_auc}
