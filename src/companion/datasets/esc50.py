@@ -31,7 +31,7 @@ STRADDLING_RECORDINGS = ("131943", "134049", "209698", "234879")
 """Freesound ids that lie in two of the official folds; the same four give an ESC-10 clip and another one."""
 
 COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
-LAYOUT = "ESC-50/ or ESC-50-master/ with meta/esc50.csv and audio/{fold}-{clip}-{take}-{target}.wav (or .flac, .ogg)"
+LAYOUT = "ESC-50/ or ESC-50-master/ with meta/esc50.csv, and audio/1-100032-A-0.wav (.flac, .ogg) and so on"
 REPAIR = "companion fetch esc50, or point COMPANION_DATA at the folder that holds it"
 
 
