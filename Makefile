@@ -25,8 +25,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 
 book: $(STAMP)  ## run the notebooks of PROFILE and build the book; reruns only what changed
-	@$(BIN)/companion build --profile $(PROFILE)
-	@echo "The book: $(CURDIR)/_build/html/index.html"
+	$(BIN)/companion build --profile $(PROFILE)
 
 test: $(STAMP)  ## lint, types, layers and every test that ends within minutes
 	$(BIN)/ruff check .
