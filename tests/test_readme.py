@@ -11,6 +11,7 @@ from companion.profiles import PROFILES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted(set(re.findall(r"(?:^|`|& )companion ([a-z]+)", README, re.MULTILINE)))
 TARGETS = re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
@@ -22,7 +23,7 @@ def test_the_example_runs(capsys):
     assert shapes == ["[1, 527]", "[1, 5, 527]"]
 
 
-@pytest.mark.parametrize("command", sorted({*re.findall(r"(?:^|`|& )companion ([a-z]+)", README, re.MULTILINE)}))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_it_names_exists(command):
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 
