@@ -19,7 +19,7 @@ from companion import paths
 from companion.datasets.base import Clip, Dataset
 from companion.datasets.extraction import CorpusFeatures, extract_corpus
 from companion.evaluation import tagging
-from companion.experiments.identity import digest
+from companion.experiments.stages.identity import digest
 from companion.features import NS_LOG_MEL
 from companion.losses import recording_bce
 from companion.models.weak_cnn import Output, WeakCNN

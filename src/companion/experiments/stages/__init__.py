@@ -1,0 +1,1 @@
+"""Stages that several experiments share; each is computed once and found again."""
