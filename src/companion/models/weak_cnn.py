@@ -1,7 +1,7 @@
 """N_S, the fully convolutional network for weakly labelled audio (Kumar, Khadkevich, Fügen 2018, Fig. 1)."""
 
 import warnings
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +27,7 @@ class ShortClipWarning(UserWarning):
     """A clip shorter than one segment was padded."""
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """What N_S says of a batch.
 
     Args:
