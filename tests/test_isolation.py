@@ -10,7 +10,8 @@ from companion import paths
 def test_a_connection_elsewhere_ends_a_test():
     with socket.socket() as connection:
         connection.settimeout(0.1)
-        with pytest.raises(pytest.fail.Exception, match=r"192\.0\.2\.1"):  # an address reserved for documentation
+        # an address reserved for documentation
+        with pytest.raises(pytest.fail.Exception, match=r"192\.0\.2\.1"):
             connection.connect(("192.0.2.1", 80))
 
 
