@@ -1,0 +1,76 @@
+"""A weakly labelled corpus to learn from: a few events of different classes in each recording."""
+
+from collections.abc import Sequence
+
+from companion.datasets.synthetic.catalogue import SOURCE_CLASSES
+from companion.datasets.synthetic.recording import Placement, Score, stream
+from companion.datasets.synthetic.world import (
+    EVENT_TO_BED,
+    LEVEL,
+    SyntheticDataset,
+    check_classes,
+    check_duration,
+    draw_event,
+)
+from companion.errors import ParameterError
+
+TRAIN, VALIDATION = 1, 2
+MOST_EVENTS = 3
+
+
+class SyntheticMixtures(SyntheticDataset):
+    """Recordings with one to three events of different classes, which may overlap.
+
+    Every event of every recording has a voice of its own, so nothing is shared between training, validation
+    and any other corpus of the same seed.
+
+    Args:
+        seed: Of the world.
+        classes: Event classes; by default those that the target task leaves out.
+        recordings: Number for training (fold 1).
+        validation: Number for validation (fold 2).
+        duration: Seconds.
+
+    Raises:
+        ParameterError: An unknown class, no recordings or too short a duration.
+    """
+
+    name = "synthetic-mixtures"
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        classes: Sequence[str] = SOURCE_CLASSES,
+        recordings: int = 400,
+        validation: int = 100,
+        duration: float = 10.0,
+    ) -> None:
+        self.classes, duration = check_classes(classes), check_duration(duration)
+        if recordings < 1 or validation < 0:
+            raise ParameterError(
+                f"{recordings} recordings for training and {validation} for validation",
+                expected="at least 1 and at least 0",
+                repair="ask for more recordings",
+            )
+        parts = [("train", TRAIN, recordings), ("validation", VALIDATION, validation)]
+        super().__init__(
+            seed,
+            (
+                (_score(seed, f"mixture-{part}-{number:05d}", self.classes, duration), fold, None)
+                for part, fold, count in parts
+                for number in range(count)
+            ),
+        )
+
+
+def _score(seed: int, name: str, classes: tuple[str, ...], duration: float) -> Score:
+    rng = stream(seed, name, "score")
+    level = float(rng.uniform(*LEVEL))
+    count = min(len(classes), int(rng.integers(1, MOST_EVENTS + 1)))
+    chosen = [classes[index] for index in rng.choice(len(classes), count, replace=False)]
+    placements = tuple(
+        Placement(draw_event(label, duration, rng), f"{name}/{label}", float(rng.uniform(*EVENT_TO_BED)))
+        for label in chosen
+    )
+    return Score(name, name, duration, level, placements)
