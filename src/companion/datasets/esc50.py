@@ -6,6 +6,7 @@ import csv
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tqdm.auto import tqdm
 
 from companion.audio import Audio, fit_length, load
 from companion.datasets.base import Clip, Dataset, Validation
+from companion.datasets.download import registered, unpacked
 from companion.errors import AudioError, DataError
 
 N_CLIPS = 2000
@@ -85,6 +87,36 @@ class ESC50(Dataset):
             )
             for row in rows
         )
+
+    @classmethod
+    def fetch(cls, root: Path | str) -> ESC50:
+        """Download the official archive (about 650 MB), or mend an incomplete copy; leave a whole one alone.
+
+        The archive is unpacked aside and validated before anything of it is put in its place.
+
+        Args:
+            root: As for the constructor; the official archive's folder is called ``ESC-50-master``.
+
+        Raises:
+            DownloadError: The connection broke off.
+            DataError: The archive is damaged or incomplete.
+            StoreError: The folder cannot be written, or has too little room.
+        """
+        root = Path(root)
+        target = root / "ESC-50-master"
+        with suppress(DataError):  # no folder, or no usable csv in it: both are mended below
+            target = find_folder(root)
+            present = cls(target)
+            if present.validate().ok:
+                return present
+        with unpacked(registered(cls.name), root) as content:
+            fresh = cls(content)
+            found = fresh.validate()
+            if not found.ok:
+                problem = f"the downloaded ESC-50 is incomplete: {found}"
+                raise DataError(problem, expected=LAYOUT, repair=REPAIR)
+            _place(fresh.folder, target)
+        return cls(target)
 
     @property
     def n_samples(self) -> int:
@@ -198,6 +230,17 @@ def straddling_recordings(clips: Iterable[Clip]) -> tuple[str, ...]:
     for clip in clips:
         folds[clip.recording].add(clip.fold)
     return tuple(sorted(recording for recording, seen in folds.items() if len(seen) > 1))
+
+
+def _place(source: Path, target: Path) -> None:
+    """Move a folder to its place; into one that exists, file by file, so that files of other names stay."""
+    if not target.exists():
+        source.rename(target)
+        return
+    for file in sorted(path for path in source.rglob("*") if path.is_file()):
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(place)
 
 
 def _deviations(path: Path, duration: float) -> list[str]:

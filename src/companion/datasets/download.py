@@ -1,0 +1,184 @@
+"""Downloads from official addresses: registered, checked, unpacked safely, and whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import stat
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import pooch
+
+from companion.errors import DataError, DownloadError, StoreError
+
+logger = logging.getLogger(__name__)
+
+OLD = 24 * 3600.0
+"""Seconds after which a working folder counts as left behind by a download that was killed."""
+
+ROOM = 2.5
+"""Free space a download needs, as a multiple of the archive: the archive, its content, and some air."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One registered download, as it stands in ``data/registry/NAME.json``.
+
+    Args:
+        name: As in ``companion fetch NAME``.
+        url: Official address.
+        sha256: Checksum of the archive; empty when it is not stable.
+        verified: Whether ``sha256`` was verified against the official file, and so is enforced.
+        size: Bytes, to know beforehand whether the disk has room.
+        licence: Of the content.
+        note: What a reader should know, above all why a checksum is not verified.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    verified: bool
+    size: int
+    licence: str
+    note: str
+
+
+def registered(name: str) -> Remote:
+    """Look up a download.
+
+    Raises:
+        DataError: There is no readable entry of this name.
+    """
+    here = Path(__file__).resolve()
+    for root in (here.parents[3], Path.cwd(), *Path.cwd().parents):
+        entry = root / "data" / "registry" / f"{name}.json"
+        if entry.is_file():
+            try:
+                return Remote(**json.loads(entry.read_text(encoding="utf-8")))
+            except (ValueError, TypeError) as error:
+                expected = f"JSON with {', '.join(Remote.__annotations__)}"
+                repair = f"git checkout -- data/registry/{name}.json"
+                raise DataError(f"{entry} is damaged: {error}", expected=expected, repair=repair) from error
+    raise DataError(
+        f"no download is registered as {name!r}",
+        expected=f"data/registry/{name}.json in a checkout of the repository",
+        repair="run inside the checkout",
+    )
+
+
+@contextmanager
+def unpacked(remote: Remote, root: Path) -> Iterator[Path]:
+    """Download an archive and unpack it in a hidden folder inside ``root``.
+
+    Move out what is needed: the folder and all that is left in it go when the block ends, however it ends.
+
+    Args:
+        remote: What to download.
+        root: Folder on the file system where the content will stay. It is made if it is missing.
+
+    Yields:
+        Path: Folder of the unpacked content.
+
+    Raises:
+        DownloadError: The connection broke off, or the checksum is another.
+        DataError: The archive is damaged, or a member would leave its folder.
+        StoreError: The folder cannot be written, or has too little room.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _sweep(root, remote.name)
+        free = shutil.disk_usage(root).free
+        if free < ROOM * remote.size:
+            raise _cannot_write(root, f"{free / 1e9:.1f} GB free, {ROOM * remote.size / 1e9:.1f} GB needed")
+        with tempfile.TemporaryDirectory(prefix=f".{remote.name}-", dir=root) as workspace:
+            archive = download(remote, Path(workspace))
+            content = Path(workspace) / "content"
+            unpack(archive, content)
+            archive.unlink()
+            yield content
+    except OSError as error:
+        raise _cannot_write(root, error.strerror or str(error)) from error
+
+
+def download(remote: Remote, folder: Path) -> Path:
+    """Download one file with a progress bar, and check it.
+
+    Returns:
+        Path: The file in ``folder``.
+
+    Raises:
+        DownloadError: The connection broke off, or the checksum is another. No file is left.
+    """
+    from requests import RequestException  # with pooch; too slow to import for whoever downloads nothing
+
+    repair = f"companion fetch {remote.name} (it starts afresh; nothing of the broken download was kept)"
+    path = folder / PurePosixPath(remote.url).name
+    try:
+        pooch.HTTPDownloader(progressbar=True, chunk_size=2**18)(remote.url, str(path), None)
+    except RequestException as error:
+        path.unlink(missing_ok=True)
+        problem = f"the download of {remote.url} broke off: {error}"
+        raise DownloadError(problem, expected=f"about {remote.size / 1e6:.0f} MB", repair=repair) from error
+    came = pooch.file_hash(str(path))
+    if not remote.verified:
+        logger.warning(
+            "%s: checksum not verified (this file's SHA-256 is %s). %s", remote.name, came, remote.note
+        )
+    elif came != remote.sha256:
+        path.unlink()
+        problem = f"{remote.url} gave a file with SHA-256 {came}"
+        raise DownloadError(problem, expected=f"SHA-256 {remote.sha256}", repair=repair)
+    return path
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Unpack a zip archive into a new folder, after every member's name was looked at.
+
+    Raises:
+        DataError: A member would leave the folder (nothing is written then), or the archive is damaged.
+    """
+    try:
+        with zipfile.ZipFile(archive) as content:
+            for member in content.infolist():
+                _refuse_escape(member, archive)
+            content.extractall(target)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        shutil.rmtree(target, ignore_errors=True)
+        raise DataError(
+            f"{archive.name} is damaged: {error}", expected="an intact zip archive", repair="fetch it again"
+        ) from error
+
+
+def _refuse_escape(member: zipfile.ZipInfo, archive: Path) -> None:
+    name = member.filename
+    windows = PureWindowsPath(name)  # reads / and \ alike, and knows drives
+    is_link = stat.S_ISLNK(member.external_attr >> 16)
+    if is_link or windows.drive or windows.root or ".." in windows.parts:
+        raise DataError(
+            f"{archive.name} holds {name!r}, which is a link or leaves the folder; nothing was unpacked",
+            expected="members inside the archive's own folder",
+            repair="do not use this file; download it from the official address",
+        )
+
+
+def _sweep(root: Path, name: str) -> None:
+    """Remove working folders of downloads that were killed."""
+    for leftover in root.glob(f".{name}-*"):
+        if time.time() - leftover.stat().st_mtime > OLD:
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _cannot_write(root: Path, reason: str) -> StoreError:
+    return StoreError(
+        f"cannot write {root}: {reason}",
+        expected="a writable folder with free space",
+        repair="free some space, or point COMPANION_DATA at another folder",
+    )

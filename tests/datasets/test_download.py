@@ -1,0 +1,268 @@
+"""Downloads: whole or not there at all, checked, and unpacked inside their own folder."""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import time
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+from companion.datasets import download
+from companion.datasets.download import OLD, Remote, registered, unpack, unpacked
+from companion.datasets.esc50 import ESC50
+from companion.errors import DataError, DownloadError, StoreError
+
+REMOTE = Remote("thing", "http://127.0.0.1/thing.zip", "", False, 1000, "CC0", "made for a test")
+
+
+@pytest.fixture
+def thing(server, packed, tmp_path):
+    """A small archive on the server, and its registry entry."""
+    folder, address = server
+    (tmp_path / "thing").mkdir()
+    (tmp_path / "thing" / "sound.txt").write_text("bark" * 1000)
+    content = packed(tmp_path / "thing", folder / "thing.zip")
+    (folder / "broken.zip").write_bytes(content)
+    return replace(
+        REMOTE, url=f"{address}/thing.zip", sha256=hashlib.sha256(content).hexdigest(), verified=True
+    )
+
+
+def test_good_download(thing, tmp_path):
+    root = tmp_path / "data"
+    with unpacked(thing, root) as content:
+        assert (content / "thing" / "sound.txt").read_text() == "bark" * 1000
+        assert content.parent.name.startswith(".thing-")
+        (content / "thing").rename(root / "thing")
+    assert [path.name for path in root.iterdir()] == ["thing"]
+
+
+def test_unverified_checksum_is_said_and_skipped(thing, tmp_path, caplog):
+    with unpacked(replace(thing, verified=False, sha256="0" * 64), tmp_path / "data"):
+        pass
+    assert "checksum not verified" in caplog.text
+    assert thing.sha256 in caplog.text
+    assert thing.note in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sha256": "0" * 64}, "SHA-256"),
+        ({"url": "broken.zip"}, "broke off"),
+        ({"url": "absent.zip"}, "404"),
+    ],
+)
+def test_failed_download_leaves_nothing(thing, tmp_path, change, said):
+    if "url" in change:
+        change = {"url": thing.url.replace("thing.zip", change["url"])}
+    with (
+        pytest.raises(DownloadError, match=said) as caught,
+        unpacked(replace(thing, **change), tmp_path / "data"),
+    ):
+        pytest.fail("reached")
+    assert "127.0.0.1" in caught.value.problem
+    assert caught.value.expected
+    assert "companion fetch thing" in caught.value.repair
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_unreachable_server(tmp_path):
+    remote = replace(REMOTE, url="http://127.0.0.1:9/thing.zip")  # the discard port: nobody listens
+    with pytest.raises(DownloadError, match="broke off"), unpacked(remote, tmp_path / "data"):
+        pytest.fail("reached")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_interrupt_leaves_nothing(thing, tmp_path, monkeypatch):
+    def interrupted(self, url, output, pooch):
+        with open(output, "wb") as file:
+            file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(download.pooch.HTTPDownloader, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt), unpacked(thing, tmp_path / "data"):
+        pytest.fail("reached")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_full_disk_while_unpacking_leaves_nothing(thing, tmp_path, monkeypatch):
+    def full(self, target):
+        target.mkdir()
+        (target / "half").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", full)
+    with pytest.raises(StoreError, match="No space left") as caught, unpacked(thing, tmp_path / "data"):
+        pytest.fail("reached")
+    assert str(tmp_path / "data") in caught.value.problem
+    assert "COMPANION_DATA" in caught.value.repair
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_too_little_room_is_said_before_the_download(tmp_path):
+    with (
+        pytest.raises(StoreError, match="GB free"),
+        unpacked(replace(REMOTE, size=10**18), tmp_path / "data"),
+    ):
+        pytest.fail("reached")
+
+
+def test_unwritable_root(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot write"), unpacked(REMOTE, tmp_path / "file" / "data"):
+        pytest.fail("reached")
+
+
+def test_left_behind_folders_go_when_old(thing, tmp_path):
+    old, young = tmp_path / ".thing-old", tmp_path / ".thing-young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "half.zip").touch()
+    long_ago = time.time() - OLD - 60
+    os.utime(old, (long_ago, long_ago))
+    with unpacked(thing, tmp_path):
+        assert not old.exists()
+        assert young.exists()
+
+
+# --- archives that escape
+
+
+def link(name):
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "../outside.txt",
+        "thing/../../outside.txt",
+        "..\\outside.txt",
+        "/tmp/outside.txt",
+        "C:\\outside.txt",
+        "C:outside.txt",
+        "\\\\server\\share\\outside.txt",
+        link("thing/link"),
+    ],
+    ids=str,
+)
+def test_escaping_member_is_refused_before_anything_is_written(tmp_path, member):
+    archive, inside = tmp_path / "evil.zip", tmp_path / "inside" / "content"
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr("thing/good.txt", "good")
+        content.writestr(member, "../../outside.txt")
+    with pytest.raises(DataError, match="leaves the folder") as caught:
+        unpack(archive, inside)
+    assert "evil.zip" in caught.value.problem
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["evil.zip"]
+
+
+@pytest.mark.parametrize("length", [0, 10, 200, -30, -1])
+def test_truncated_archive(tmp_path, packed, length):
+    (tmp_path / "thing").mkdir()
+    (tmp_path / "thing" / "noise.bin").write_bytes(os.urandom(1000))
+    content = packed(tmp_path / "thing", tmp_path / "thing.zip")
+    (tmp_path / "thing.zip").write_bytes(content[:length])
+    with pytest.raises(DataError, match=r"thing\.zip is damaged"):
+        unpack(tmp_path / "thing.zip", tmp_path / "content")
+    assert not (tmp_path / "content").exists()
+
+
+def test_flipped_bit_in_archive(tmp_path, packed):
+    (tmp_path / "thing").mkdir()
+    (tmp_path / "thing" / "noise.bin").write_bytes(os.urandom(1000))
+    content = bytearray(packed(tmp_path / "thing", tmp_path / "thing.zip"))
+    content[500] ^= 1
+    (tmp_path / "thing.zip").write_bytes(content)
+    with pytest.raises(DataError, match="damaged"):
+        unpack(tmp_path / "thing.zip", tmp_path / "content")
+    assert not (tmp_path / "content").exists()
+
+
+# --- the registry
+
+
+def test_registry():
+    remote = registered("esc50")
+    assert remote.url == "https://github.com/karolpiczak/ESC-50/archive/master.zip"
+    assert not remote.verified
+    assert "checksum is not stable" in remote.note
+
+
+def test_unknown_and_damaged_entries(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="'nothing'"):
+        registered("nothing")
+    folder = tmp_path / "data" / "registry"
+    folder.mkdir(parents=True)
+    for content in ("{", "[]", json.dumps({"name": "nothing"})):
+        (folder / "nothing.json").write_text(content)
+        with pytest.raises(DataError, match=r"nothing\.json is damaged") as caught:
+            registered("nothing")
+        assert "git checkout" in caught.value.repair
+
+
+# --- ESC-50 through it
+
+
+@pytest.fixture
+def official(server, packed, make_esc50, tmp_path, monkeypatch):
+    """The made-up corpus as the official archive; returns it."""
+    folder, address = server
+    source = make_esc50(tmp_path / "source" / "ESC-50-master", ".wav")
+    packed(source, folder / "master.zip")
+    remote = replace(REMOTE, name="esc50", url=f"{address}/master.zip")
+    monkeypatch.setattr("companion.datasets.esc50.registered", {"esc50": remote}.__getitem__)
+    return source
+
+
+def test_fetch_into_an_empty_folder(official, tmp_path):
+    corpus = ESC50.fetch(tmp_path / "data")
+    assert corpus.folder == tmp_path / "data" / "ESC-50-master"
+    assert corpus.validate().ok
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["ESC-50-master"]
+
+
+def test_fetch_leaves_a_whole_corpus_alone(make_esc50, tmp_path, monkeypatch):
+    monkeypatch.setattr("companion.datasets.esc50.registered", lambda name: pytest.fail("downloaded"))
+    folder = make_esc50(tmp_path / "data" / "ESC-50")
+    assert ESC50.fetch(tmp_path / "data").folder == folder
+
+
+@pytest.mark.parametrize("name", ["ESC-50", "ESC-50-master", "."])
+def test_fetch_mends_what_is_there(official, make_esc50, tmp_path, name):
+    folder = make_esc50(tmp_path / "data" / name, ".flac")
+    audio = folder / "audio"
+    (audio / "1-1001-A-0.flac").unlink()
+    (audio / "2-1002-A-0.flac").write_bytes(b"fLaC")
+    (audio / "mine.txt").write_text("stays")
+    table = folder / "meta" / "esc50.csv"
+    table.write_text(table.read_text()[:100])
+    corpus = ESC50.fetch(tmp_path / "data")
+    assert corpus.folder == folder
+    assert corpus.validate().ok
+    assert (audio / "mine.txt").read_text() == "stays"
+    assert not list((tmp_path / "data").glob(".esc50-*"))
+
+
+def test_an_incomplete_archive_changes_nothing(official, server, packed, tmp_path):
+    (official / "audio" / "1-1001-A-0.wav").unlink()
+    packed(official, server[0] / "master.zip")
+    with pytest.raises(DataError, match="1-1001-A-0"):
+        ESC50.fetch(tmp_path / "data")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_an_archive_of_something_else_changes_nothing(official, server, packed, tmp_path):
+    shutil.rmtree(official / "meta")
+    packed(official, server[0] / "master.zip")
+    with pytest.raises(DataError, match="no ESC-50"):
+        ESC50.fetch(tmp_path / "data")
+    assert list((tmp_path / "data").iterdir()) == []
