@@ -7,18 +7,24 @@ splits what does not. Cuts get raised-cosine edges, so that placing one makes no
 
 import csv
 import io
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from companion.atomic import write_text
-from companion.audio import Samples
+from companion.audio import Samples, check
 from companion.datasets.base import Dataset
+from companion.datasets.esc50 import ESC50
 from companion.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,12 @@ def find_events(samples: Samples, sample_rate: int, rule: CutRule | None = None)
 
     Returns:
         (onset, offset) in samples, ascending, not overlapping. Empty when the clip is silent.
+
+    Raises:
+        AudioError: The clip is empty or not finite.
     """
     rule = rule or CutRule()
+    samples = check(samples, "clip")
     hop = round(rule.frame * sample_rate)
     n_frames = -(-len(samples) // hop)
     frames = np.pad(samples, (0, n_frames * hop - len(samples))).reshape(n_frames, hop)
@@ -139,8 +149,16 @@ def cut_table(dataset: Dataset, authors: dict[str, str], rule: CutRule | None = 
         rule: The rule; None for the default.
     """
     return [
-        EventCut(clip.id, onset, offset, clip.recording, str(clip.label), clip.fold, authors.get(clip.recording, ""))
-        for clip in dataset.clips
+        EventCut(
+            clip.id,
+            onset,
+            offset,
+            clip.recording,
+            str(clip.label),
+            clip.fold,
+            authors.get(clip.recording, ""),
+        )
+        for clip in tqdm(dataset.clips, desc=f"cutting events from {dataset.name}", unit="clip")
         for onset, offset in find_events(dataset.audio(clip).samples, dataset.sample_rate, rule)
     ]
 
@@ -151,6 +169,54 @@ def read_authors(licence_file: Path) -> dict[str, str]:
         return {}
     text = licence_file.read_text(encoding="utf-8", errors="replace")
     return {number: author for number, author in re.findall(r"/sounds/(\d+)/?\) by (.+?) \[", text)}
+
+
+def write_event_table(root: Path, out: Path, rule: CutRule | None = None) -> list[EventCut]:
+    """Cut ESC-50's clips and write the event table.
+
+    Args:
+        root: Folder of the corpora, or of ESC-50 itself.
+        out: The csv to write.
+        rule: The rule; None for the default.
+
+    Raises:
+        DataError: ESC-50 is missing or incomplete.
+        AudioError: A clip is damaged.
+        StoreError: The table cannot be written.
+    """
+    corpus = ESC50(root)
+    licence_file = corpus.folder / "LICENSE"
+    authors = read_authors(licence_file)
+    if not authors:
+        logger.warning("%s names no authors of clips: the table's author column stays empty", licence_file)
+    cuts = cut_table(corpus, authors, rule)
+    write_table(out, cuts)
+    return cuts
+
+
+def length_statistics(cuts: Sequence[EventCut], sample_rate: int, clip_duration: float) -> pd.DataFrame:
+    """How long the events of each class are, and how much of its clips they fill.
+
+    Args:
+        cuts: An event table.
+        sample_rate: Hz, of the table's samples.
+        clip_duration: Seconds of each clip.
+
+    Returns:
+        One row per class, in alphabetical order: n_cuts, n_clips, n_recordings; median, p5 and p95 of the
+        length in seconds; active, the share of the clips' time that lies in a cut.
+    """
+    rows = [(row.label, row.clip, row.recording, row.n_samples / sample_rate) for row in cuts]
+    table = pd.DataFrame(rows, columns=["label", "clip", "recording", "length"]).groupby("label")
+    length = table["length"]
+    counts = {
+        "n_cuts": table.size(),
+        "n_clips": table["clip"].nunique(),
+        "n_recordings": table["recording"].nunique(),
+    }
+    quantiles = {"median": length.median(), "p5": length.quantile(0.05), "p95": length.quantile(0.95)}
+    active = length.sum() / (counts["n_clips"] * clip_duration)
+    return pd.DataFrame({**counts, **quantiles, "active": active})
 
 
 def write_table(path: Path, cuts: Sequence[EventCut]) -> None:
@@ -187,4 +253,6 @@ def read_table(path: Path) -> list[EventCut]:
             ]
     except (KeyError, ValueError, TypeError) as error:
         names = ", ".join(field.name for field in fields(EventCut))
-        raise DataError(f"event table {path} is damaged: {error}", expected=f"columns {names}", repair=repair) from error
+        raise DataError(
+            f"event table {path} is damaged: {error}", expected=f"columns {names}", repair=repair
+        ) from error
