@@ -62,7 +62,7 @@ def test_5002047_parameters_with_527_classes():
 
 
 def test_architecture_table():
-    """Kumar 2018, section 2.1 and Fig. 1: (filters, kernel, stride, padding) of each convolution, block by block."""
+    """Kumar 2018, section 2.1 and Fig. 1: filters, kernel, stride, padding of each convolution, by block."""
     network = WeakCNN()
     read = [
         [(conv.out_channels, conv.kernel_size, conv.stride, conv.padding) for conv in convolutions(block)]
@@ -123,7 +123,9 @@ def test_outputs_are_sigmoid_probabilities(network):
 # Poolings, widths, input
 
 
-@pytest.mark.parametrize(("pooling", "by_hand"), [("average", lambda x: x.mean(0)), ("max", lambda x: x.amax(0))])
+@pytest.mark.parametrize(
+    ("pooling", "by_hand"), [("average", lambda x: x.mean(0)), ("max", lambda x: x.amax(0))]
+)
 def test_pooling_by_name(network, pooling, by_hand):
     other = copy.deepcopy(network)
     other.pooling = pooling
@@ -141,7 +143,9 @@ def test_unknown_pooling_is_refused():
 @pytest.mark.parametrize("width", [0.25, 0.5, 2.0])
 def test_width_scales_every_number_of_filters_but_the_outputs(width):
     published, scaled = convolutions(WeakCNN(7)), convolutions(WeakCNN(7, width=width))
-    assert [conv.out_channels for conv in scaled[:-1]] == [width * conv.out_channels for conv in published[:-1]]
+    assert [conv.out_channels for conv in scaled[:-1]] == [
+        width * conv.out_channels for conv in published[:-1]
+    ]
     assert scaled[-1].out_channels == 7
 
 
@@ -199,7 +203,9 @@ def test_garbage_in_the_padding_changes_nothing_in_training(network):
     quiet, loud = (training_step(network, *padded(clips(), garbage)) for garbage in (0.0, 1e4))
     for name in quiet:
         assert torch.equal(quiet[name], loud[name]), name
-    assert not torch.equal(quiet["blocks.0.convs.0.bn.running_var"], network.blocks[0].convs[0].bn.running_var)
+    assert not torch.equal(
+        quiet["blocks.0.convs.0.bn.running_var"], network.blocks[0].convs[0].bn.running_var
+    )
 
 
 def test_masks_change_nothing_where_lengths_are_equal(network):
@@ -207,7 +213,9 @@ def test_masks_change_nothing_where_lengths_are_equal(network):
     masked = training_step(network, x, torch.full((3,), 300))
     unmasked = training_step(network, x, None)
     for name in masked:
-        torch.testing.assert_close(masked[name], unmasked[name], rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(
+            masked[name], unmasked[name], rtol=1e-3, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}"
+        )
 
 
 def test_training_statistics_are_those_of_the_clips_end_to_end(trained):
@@ -228,13 +236,17 @@ def test_training_statistics_are_those_of_the_clips_end_to_end(trained):
 
 
 def by_hand(block: nn.Module, parts: list[Tensor], after: nn.BatchNorm2d) -> list[Tensor]:
-    """Convolution, batch normalisation, ReLU of unpadded clips; checks the running statistics ``after`` them."""
+    """Convolution, normalisation, ReLU of unpadded clips; checks the running statistics ``after`` them."""
     parts = [block.conv(part) for part in parts]
     values = torch.cat([part.transpose(0, 1).flatten(1) for part in parts], 1)
     mean, variance = values.mean(1), values.var(1, correction=0)
-    torch.testing.assert_close(after.running_mean, 0.9 * block.bn.running_mean + 0.1 * mean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        after.running_mean, 0.9 * block.bn.running_mean + 0.1 * mean, rtol=1e-4, atol=1e-4
+    )
     unbiased = values.var(1, correction=1)
-    torch.testing.assert_close(after.running_var, 0.9 * block.bn.running_var + 0.1 * unbiased, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        after.running_var, 0.9 * block.bn.running_var + 0.1 * unbiased, rtol=1e-4, atol=1e-4
+    )
     assert after.num_batches_tracked == block.bn.num_batches_tracked + 1
     shape = (1, -1, 1, 1)
     scale, shift = block.bn.weight.reshape(shape), block.bn.bias.reshape(shape)
@@ -266,7 +278,7 @@ def test_every_parameter_learns(network):
 
 @pytest.mark.parametrize("frame", [0, 93, 320, 447, 639])
 def test_a_frame_reaches_only_segments_whose_receptive_field_holds_it(network, frame):
-    """Segment k sees frames 64 k − 94 to 64 k + 221: its 128 frames, and 94 more on each side through the borders."""
+    """Segment k sees frames 64 k − 94 to 64 k + 221: its 128 frames, and 94 more on each side."""
     x = log_mel(1, 640)
     changed = x.clone()
     changed[:, frame] += 60
