@@ -1,0 +1,95 @@
+"""The numbers, figures and claims the four papers print: ``data/published``."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from companion.errors import DataError
+from companion.report.repository import published_folder
+from companion.report.row_format import KEY
+
+COLUMNS = ["id", *KEY, "published", "data", "compute", "note"]
+PROSE_COLUMNS = ["id", "paper", "place", "claim", "holds when"]
+SHORT_NAMES = {
+    "Kumar2018": "Kumar, Khadkevich and Fügen 2018",
+    "Diment2017": "Diment and Virtanen 2017",
+    "Wang2017": "Wang and Metze 2017",
+    "KumarRaj2017": "Kumar and Raj 2017",
+}
+"""The papers in the order of the book, with the names the pages use."""
+
+
+def load_published(folder: Path | None = None) -> pd.DataFrame:
+    """Every table cell, figure and numeric claim of the four papers.
+
+    Args:
+        folder: Another folder than ``data/published``.
+
+    Returns:
+        DataFrame: Indexed by id (C001 to C309), text columns as printed, and ``number``: the published value
+        as a float, NaN where the paper prints words.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    frame = read_text_table((folder or published_folder()) / "published.csv", COLUMNS).set_index("id")
+    number = pd.to_numeric(frame["published"], errors="coerce")
+    return frame.assign(number=number.mask(frame["measure"] == "claim"))  # "+4.1" is a difference in words
+
+
+def load_prose(folder: Path | None = None) -> pd.DataFrame:
+    """Claims the papers make only in their text (X01 to X12), with what would settle each; indexed by id."""
+    return read_text_table((folder or published_folder()) / "prose_claims.csv", PROSE_COLUMNS).set_index("id")
+
+
+def lookup(identity: str) -> pd.Series:
+    """One published row.
+
+    Raises:
+        DataError: There is no such id.
+    """
+    frame = load_published()
+    if identity not in frame.index:
+        raise DataError(f"no published row {identity!r}", expected=f"{frame.index[0]} to {frame.index[-1]}")
+    return frame.loc[identity]
+
+
+def bibtex(paper: str, folder: Path | None = None) -> str:
+    """BibTeX entry of a paper from ``papers.bib``.
+
+    Args:
+        paper: As in published.csv, for instance ``Kumar2018``.
+
+    Raises:
+        DataError: The file has no such entry.
+    """
+    text = ((folder or published_folder()) / "papers.bib").read_text(encoding="utf-8")
+    entry = re.search(rf"^@\w+\{{{re.escape(paper)},.*?^\}}", text, re.MULTILINE | re.DOTALL)
+    if entry is None:
+        raise DataError(f"papers.bib has no entry {paper!r}", expected=f"one of {', '.join(SHORT_NAMES)}")
+    return entry.group(0)
+
+
+def read_text_table(path: Path, columns: list[str]) -> pd.DataFrame:
+    """A comma-separated file as text, every field as it stands.
+
+    Raises:
+        DataError: The file is missing, has other columns, or gives an id twice.
+    """
+    repair = f"git checkout -- data/published/{path.name}"
+    if not path.is_file():
+        raise DataError(f"{path} is missing", expected="the papers' numbers", repair=repair)
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is damaged: {error}", repair=repair) from error
+    if list(frame.columns) != columns:
+        raise DataError(
+            f"{path} has columns {list(frame.columns)}", expected=", ".join(columns), repair=repair
+        )
+    if "id" in columns and frame["id"].duplicated().any():
+        raise DataError(
+            f"{path} gives {frame.loc[frame['id'].duplicated(), 'id'].iloc[0]} twice", repair=repair
+        )
+    return frame
