@@ -65,10 +65,13 @@ rule stage:
     input:
         executed=expand(EXECUTED + "/{page}.ipynb", page=NOTEBOOKS),
         pages=PAGES,
+        papers="data/published/papers.bib",
         code=[str(PACKAGE / "book.py"), str(PACKAGE / "profiles.py")],
     output: directory(STAGE)
     params: profile=PROFILE
-    shell: "{PYTHON} -m companion.cli stage --profile {params.profile} --output {output} 2>&1"
+    shell:
+        "{PYTHON} -m companion.cli stage --profile {params.profile} --output {output}"
+        " --bibliography {input.papers} 2>&1"
 
 
 rule book:
@@ -79,5 +82,5 @@ rule book:
     params: profile=PROFILE
     shell:
         "echo 'rendering  {output}/index.html';"
-        " {PYTHON} -m sphinx -W --keep-going -E -q -b html -d _build/doctrees {input} {output} > {log} 2>&1"
+        " {PYTHON} -m companion.cli render --staged {input} --output {output} > {log} 2>&1"
         " || {{ cat {log}; exit 1; }}"

@@ -4,11 +4,13 @@ import shutil
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from companion.errors import CompanionError
+from companion.notebooks import skip_iri_grammar
 from companion.profiles import PROFILES
 
 
@@ -40,7 +42,7 @@ def notebooks(book: Path) -> list[str]:
     return found
 
 
-def stage(book: Path, executed: Path, profile: str, target: Path) -> None:
+def stage(book: Path, executed: Path, profile: str, target: Path, bibliography: Path | None = None) -> None:
     """Gather what Sphinx reads: Markdown pages, executed copies and the configuration with the profile named.
 
     Args:
@@ -48,28 +50,44 @@ def stage(book: Path, executed: Path, profile: str, target: Path) -> None:
         executed: Folder of finished copies, laid out like ``book``.
         profile: The profile they were run with; its name and banner stand at the top of every page.
         target: Folder to write; a former one is replaced.
+        bibliography: A further file of references, kept outside ``book``.
 
     Raises:
         BookError: A notebook has no finished copy, or Jupyter Book refuses the configuration.
     """
+    skip_iri_grammar()
+    import nbformat  # here and below, so that reading the table of contents stays quick
+
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(book, target, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_build"))
     for page in notebooks(book):
         copy = target / f"{page}.ipynb"
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
-            shutil.copy2(executed / f"{page}.ipynb", copy)
+            notebook = nbformat.read(executed / f"{page}.ipynb", as_version=4)
         except FileNotFoundError as error:
             raise BookError(
                 f"{executed / page}.ipynb is missing",
                 expected="an executed copy of every notebook of the book",
                 repair=f"companion build --profile {profile}",
             ) from error
+        nbformat.write(_one_parameters_cell(notebook), copy)
+    if bibliography is not None:
+        shutil.copy2(bibliography, target)
     configuration = target / "_config.yml"
     settings = yaml.safe_load(configuration.read_text(encoding="utf-8"))
     settings["html"]["announcement"] = announcement(profile)
     configuration.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
     _write_conf(target)
+
+
+def _one_parameters_cell(notebook: Any) -> Any:
+    """Show the values that papermill put in, folded; the defaults they replaced would only repeat them."""
+    tags = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
+    if "injected-parameters" in tags and "parameters" in tags:
+        tags["parameters"].metadata["tags"] = ["parameters", "remove-cell"]
+        tags["injected-parameters"].metadata["tags"] = ["injected-parameters", "hide-input"]
+    return notebook
 
 
 def announcement(profile: str) -> str:
@@ -81,7 +99,6 @@ def announcement(profile: str) -> str:
 
 def _write_conf(folder: Path) -> None:
     """Let Jupyter Book translate ``_config.yml`` into Sphinx's ``conf.py``."""
-    # A second of imports that reading the table of contents should not pay.
     from jupyter_book.cli.main import main as jupyter_book  # type: ignore[import-untyped]
 
     with redirect_stdout(StringIO()) as said:
@@ -91,4 +108,28 @@ def _write_conf(folder: Path) -> None:
             f"Jupyter Book refuses {folder / '_config.yml'}: {said.getvalue().strip()}",
             expected="a valid configuration of Jupyter Book 1",
             repair="correct book/_config.yml",
+        )
+
+
+def render(staged: Path, html: Path, doctrees: Path) -> None:
+    """Let Sphinx make the pages; a warning, such as a broken link between pages, is an error.
+
+    Args:
+        staged: Folder made by :func:`stage`.
+        html: Folder to write; must not hold pages of an earlier build, which Sphinx would leave there.
+        doctrees: Folder for Sphinx's own notes.
+
+    Raises:
+        BookError: Sphinx warned; its words went to standard error.
+    """
+    skip_iri_grammar()
+    from sphinx.cmd.build import main as sphinx
+
+    # -E: a page that warned once would otherwise count as read, and pass the next time without a word.
+    options = ["-W", "--keep-going", "-E", "-q", "-b", "html", "-d", str(doctrees)]
+    if sphinx([*options, str(staged), str(html)]):
+        raise BookError(
+            f"Sphinx warned about the pages in {staged}",
+            expected="no warning",
+            repair="correct what is named above in book/ or in the notebook that made it",
         )

@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any
 
 import typer
@@ -148,17 +149,32 @@ def build(
         return
     steps = graph.stale(root, profile)
     for step in steps:
-        _out.print(f"{step.name}\n    {step.reason}", markup=False)
+        _out.print(f"{step.name}\n    {shorten(step.reason, 200, placeholder=' …')}", markup=False)
     if not steps:
         _out.print("The book is up to date: nothing to do.")
 
 
-@app.command(hidden=True)  # the Snakefile's step between the notebooks and Sphinx
-def stage(profile: ProfileOption, output: Annotated[Path, typer.Option()]) -> None:
+@app.command(hidden=True)  # a step of the Snakefile
+def stage(
+    profile: ProfileOption,
+    output: Annotated[Path, typer.Option()],
+    bibliography: Annotated[Path | None, typer.Option()] = None,
+) -> None:
     """Gather the book's pages and the executed notebooks for Sphinx."""
     from companion import book
 
-    book.stage(Path("book"), Path("_build", "executed", profile), profile, output)
+    book.stage(Path("book"), Path("_build", "executed", profile), profile, output, bibliography)
+
+
+@app.command(hidden=True)  # the Snakefile's last step
+def render(
+    staged: Annotated[Path, typer.Option()],
+    output: Annotated[Path, typer.Option()],
+) -> None:
+    """Let Sphinx make the book of the gathered pages."""
+    from companion import book
+
+    book.render(staged, output, Path("_build", "doctrees"))
 
 
 @app.command()

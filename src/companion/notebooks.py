@@ -1,6 +1,7 @@
 """Runs one notebook: its parameters are checked first, and only a finished copy gets the output's name."""
 
 import logging
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,8 +96,18 @@ def run(
     return Execution(output, log, time.monotonic() - started)
 
 
+def skip_iri_grammar() -> None:
+    """Spare every process that reads a notebook three seconds.
+
+    Notebooks are checked with jsonschema, which on import compiles a grammar of international web addresses
+    where one is installed (JupyterLab brings it). No notebook needs it, and jsonschema does without.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None makes its import fail
+
+
 def _execute(source: Path, target: Path, values: dict[str, Any], threads: int | None, progress: bool) -> None:
     # Imported here: papermill and its kernels take a second that `companion --help` should not.
+    skip_iri_grammar()
     import papermill
     from ipykernel.kernelspec import RESOURCES, get_kernel_dict
     from jupyter_client import AsyncKernelManager
