@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from companion.datasets.base import Event
+from companion.datasets.base import Clip, Event
 from companion.datasets.synthetic.catalogue import CLASSES
 from companion.datasets.synthetic.elements import RATE
 from companion.datasets.synthetic.recording import Placement, Score, stream
@@ -66,6 +66,11 @@ class SyntheticEvents(SyntheticDataset):
                 for recording, take in _takes(seed, label, fold, per_fold)
             ),
         )
+
+    def clearest(self, label: str) -> Clip:
+        """The clip of a class whose events stand highest over their bed: the one to listen to first."""
+        clips = [clip for clip in self.clips if clip.label == label]
+        return max(clips, key=lambda clip: self.scores[clip.id].placements[0].ratio)
 
 
 def _takes(seed: int, label: str, fold: int, count: int) -> Iterator[tuple[str, str]]:
