@@ -58,7 +58,7 @@ def load(path: Path | str, sample_rate: int | None = None) -> Audio:
         ) from error
     samples = check(mix_down(channels), name=str(path))
     if sample_rate is not None:
-        samples = resample(samples, file_rate, sample_rate)
+        samples = check(resample(samples, file_rate, sample_rate), name=f"{path} at {sample_rate} Hz")
     return Audio(samples, sample_rate or file_rate)
 
 
@@ -74,10 +74,10 @@ def check(samples: NDArray[np.floating], name: str = "recording") -> Samples:
     """
     if samples.ndim != 1:
         raise AudioError(
-            f"{name} has shape {samples.shape}", expected="one channel, shape (N,)", repair="call audio.mix_down first"
+            f"{name} has shape {samples.shape}", expected="one channel, (N,)", repair="call audio.mix_down first"
         )
     if samples.size == 0:
-        raise AudioError(f"{name} is empty", expected="at least one sample", repair="fetch or export it again")
+        raise AudioError(f"{name} is empty", expected="at least one sample", repair="export it again")
     if not np.isfinite(samples).all():
         first = int(np.flatnonzero(~np.isfinite(samples))[0])
         raise AudioError(
@@ -125,7 +125,18 @@ def save(path: Path | str, audio: Audio) -> None:
     """Write a recording atomically; the format follows the file's suffix.
 
     Raises:
+        AudioError: The suffix names no format.
         StoreError: The folder cannot be written or the disk is full.
     """
-    with atomic_path(Path(path)) as temporary:
-        soundfile.write(temporary, audio.samples, audio.sample_rate)
+    path = Path(path)
+    if path.suffix[1:].upper() not in soundfile.available_formats():
+        raise AudioError(
+            f"cannot write {path}: no audio format is called {path.suffix!r}",
+            expected="a name that ends with .wav, .flac or .ogg",
+            repair="change the suffix",
+        )
+    with atomic_path(path) as temporary:
+        try:
+            soundfile.write(temporary, audio.samples, audio.sample_rate)
+        except soundfile.LibsndfileError as error:  # so libsndfile calls a full disk: "System error."
+            raise OSError(str(error)) from error

@@ -1,7 +1,9 @@
 """Log-mel spectrograms and MFCC as the papers compute them, as named, frozen specifications.
 
-Values equal librosa's to 1e-3 dB. The transform is written with SciPy's float32 FFT over strided
-frames and a sparse filter bank, because a mel filter touches few bins: the same numbers, sooner.
+Values equal librosa's to 1e-3 dB, mostly to 1e-5. The transform is SciPy's FFT over blocks of strided frames
+and a sparse filter bank, because a mel filter touches few bins: the same numbers, sooner. Like librosa's, it
+is in double precision: in single precision, one clip of a hundred differs by more than 1e-3 dB in its quiet
+bands.
 """
 
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from companion.errors import AudioError
 Feature = NDArray[np.float32]
 FLOOR_POWER = 1e-10
 """librosa's ``amin``: no power is taken as smaller, so silence is −100 dB."""
+
+BLOCK = 128
+"""Frames transformed at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class LogMel:
     """
 
     name: str
-    version: int = 1
+    version: int = 2
     sample_rate: int = 44100
     n_fft: int = 1024
     hop_length: int = 512
@@ -93,7 +98,9 @@ NS_LOG_MEL = LogMel("ns-log-mel")
 DV_MFCC = Mfcc("dv-mfcc", LogMel("dv-log-mel", n_fft=2048))
 """Diment, Virtanen 2017, section 3: 20 coefficients, 2048-sample windows, hop 512."""
 
-MULTI_SCALE_LOG_MEL = tuple(LogMel(f"multi-scale-log-mel-{n_fft}", n_fft=n_fft) for n_fft in (512, 1024, 2048, 4096))
+MULTI_SCALE_LOG_MEL = tuple(
+    LogMel(f"multi-scale-log-mel-{n_fft}", n_fft=n_fft) for n_fft in (512, 1024, 2048, 4096)
+)
 """Kumar, Raj 2017, section II: four window lengths at one hop of 512 samples."""
 
 
@@ -136,10 +143,10 @@ def _mel_power(samples: Samples, spec: LogMel) -> Feature:
     window, filters = _window(spec.n_fft), _mel_filters(spec)
     mel = np.empty((len(frames), spec.n_mels), dtype=np.float32)
     # A block of frames stays in the processor's cache from window to filter bank.
-    for start in range(0, len(frames), 256):
-        spectrum = scipy.fft.rfft(frames[start : start + 256] * window, axis=1)
+    for start in range(0, len(frames), BLOCK):
+        spectrum = scipy.fft.rfft(frames[start : start + BLOCK] * window, axis=1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
-        mel[start : start + 256] = (filters @ power.T).T
+        mel[start : start + BLOCK] = (filters @ power.astype(np.float32).T).T
     return mel
 
 
@@ -152,8 +159,9 @@ def _power_to_db(power: Feature, top_db: float | None) -> Feature:
 
 
 @lru_cache(maxsize=16)
-def _window(n_fft: int) -> NDArray[np.float32]:
-    return scipy.signal.get_window("hann", n_fft).astype(np.float32)
+def _window(n_fft: int) -> NDArray[np.float64]:
+    window: NDArray[np.float64] = scipy.signal.get_window("hann", n_fft)
+    return window
 
 
 @lru_cache(maxsize=16)
