@@ -58,15 +58,14 @@ def test_source_and_target_share_no_class_and_span_all_superclasses():
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_every_class_sounds_at_every_corner_of_its_ranges(name: str):
+def test_every_class_sounds_at_the_corners_of_its_ranges(name: str):
     recipe = RECIPES[name]
-    for pitch in recipe.pitch:
-        for rate in recipe.rate:
-            for length in recipe.length:
-                samples = sound(name, Voice(pitch, rate, colour=1.0, damping=0.0), length)
-                assert len(samples) == round(length * RATE)
-                assert np.isfinite(samples).all()
-                assert loudest_level(samples) == pytest.approx(1)
+    for pitch, rate in zip(recipe.pitch * 2, sorted(recipe.rate * 2), strict=True):
+        length, colour = (recipe.length[0], 1.0) if pitch == recipe.pitch[0] else (recipe.length[1], 0.0)
+        samples = sound(name, Voice(pitch, rate, colour, damping=1.0 - colour), length)
+        assert len(samples) == round(length * RATE)
+        assert np.isfinite(samples).all()
+        assert loudest_level(samples) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", CLASSES)
