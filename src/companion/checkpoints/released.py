@@ -1,0 +1,158 @@
+"""The authors' released weights: a pickle, read without executing it.
+
+Source:
+    Weights published with Kumar, Khadkevich, Fügen 2018: a PyTorch pickle with keys ``layer1.0.weight`` to
+    ``layer19.0.bias``, where ``.0`` is a convolution and ``.1`` its batch normalisation. Layers 3, 6, 9, 12,
+    15 and 17 are poolings. Networks trained on several GPUs prefix ``module.``.
+"""
+
+import io
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from companion.checkpoints.saved import Checkpoint, check_classes, digest, fill, save
+from companion.errors import CheckpointError
+from companion.models.weak_cnn import WeakCNN
+
+LAYERS = {
+    1: "blocks.0.convs.0",
+    2: "blocks.0.convs.1",
+    4: "blocks.1.convs.0",
+    5: "blocks.1.convs.1",
+    7: "blocks.2.convs.0",
+    8: "blocks.2.convs.1",
+    10: "blocks.3.convs.0",
+    11: "blocks.3.convs.1",
+    13: "blocks.4.convs.0",
+    14: "blocks.4.convs.1",
+    16: "blocks.5.convs.0",
+    18: "f1",
+}
+"""Released layer to the convolution with batch normalisation that it is in ``WeakCNN``; layer 19 is F2."""
+
+LEGACY_MAGIC = torch.serialization.MAGIC_NUMBER.to_bytes(10, "little")
+
+
+def convert(source: Path, target: Path, *, classes: Sequence[str] | None = None) -> None:
+    """Rewrite a released pickle as ``NAME.safetensors`` and ``NAME.json``.
+
+    Args:
+        source: The pickle.
+        target: ``NAME``, with or without its suffix.
+        classes: Names of the outputs; see ``load_released``.
+
+    Raises:
+        CheckpointError: As ``load_released``.
+    """
+    save(load_released(source, classes=classes), target)
+
+
+def load_released(path: Path, *, classes: Sequence[str] | None = None) -> Checkpoint:
+    """Read a released pickle into N_S.
+
+    Args:
+        path: The pickle, in PyTorch's format before or since version 1.6, or a plain pickle of the weights.
+        classes: Names of the outputs in the order of the checkpoint, which is its own and not AudioSet's; the
+            pickle holds none. None numbers them.
+
+    Returns:
+        Checkpoint: With average pooling, as documented with the released weights, in evaluation mode.
+
+    Raises:
+        CheckpointError: The pickle holds anything but weights, or a layer is missing, superfluous or of
+            another shape.
+    """
+    weights = read_weights(path)
+    state = released_state(weights, path)
+    n_classes = len(state["f2.weight"]) if "f2.weight" in state else 527
+    names = tuple(f"output {i}" for i in range(n_classes)) if classes is None else tuple(classes)
+    check_classes(names, n_classes, path)
+    with torch.device("meta"):
+        network = WeakCNN(n_classes)
+    fill(network, state, path)
+    provenance = {"converted from": Path(path).name, "sha256": digest(path)}
+    return Checkpoint(network.eval(), names, provenance=provenance)
+
+
+def released_state(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Rename the released layers to those of ``WeakCNN``.
+
+    Raises:
+        CheckpointError: A name is not one of the released layout.
+    """
+    state = {}
+    for key, value in weights.items():
+        layer, _, rest = key.partition(".")
+        part, _, name = rest.partition(".")
+        number = int(layer[5:]) if layer.startswith("layer") and layer[5:].isdecimal() else 0
+        if number in LAYERS and part in ("0", "1"):
+            state[f"{LAYERS[number]}.{('conv', 'bn')[int(part)]}.{name}"] = value
+        elif number == 19 and part == "0":
+            state[f"f2.{name}"] = value
+        else:
+            raise CheckpointError(
+                f"{path}: {key} is not a layer of the released network",
+                expected="layer1.0.weight to layer19.0.bias, with or without `module.`",
+                repair="use the authors' checkpoint of N_S; for this library's own, checkpoints.load",
+            )
+    for place in LAYERS.values():  # PyTorch before 0.4.1 did not count batches
+        state.setdefault(f"{place}.bn.num_batches_tracked", torch.tensor(0))
+    return state
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors of a pickle by name, without ``module.``; nothing in the pickle is executed.
+
+    Raises:
+        CheckpointError: It is missing, damaged, or asks for anything but tensors and dictionaries.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            is_torch = zipfile.is_zipfile(file) or _starts_with_magic(file)
+            file.seek(0)
+            content = torch.load(file, map_location="cpu", weights_only=True) if is_torch else Weights(file).load()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"no checkpoint at {path}", expected="the authors' released file") from error
+    except Exception as error:  # a damaged or hostile pickle may fail in any way; none of them may pass
+        raise CheckpointError(
+            f"{path} was refused: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            expected="a pickle of weights alone; nothing else in a pickle is ever executed",
+            repair="download the released checkpoint again and compare its SHA-256",
+        ) from error
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise CheckpointError(f"{path} holds something else than weights", expected="a dictionary of tensors")
+    return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+class Weights(pickle.Unpickler):
+    """Reads a plain pickle of tensors; any function but these is refused before it is looked up."""
+
+    ALLOWED: ClassVar[dict[tuple[str, str], Any]] = {
+        ("collections", "OrderedDict"): OrderedDict,
+        ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,
+        ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+        ("_codecs", "encode"): str.encode,  # bytes, as pickle protocols below 3 write them
+        # PyTorch's own would unpickle the bytes with everything allowed
+        ("torch.storage", "_load_from_bytes"): lambda content: torch.load(io.BytesIO(content), weights_only=True),
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Look a function up in ``ALLOWED`` and nowhere else."""
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return self.ALLOWED[module, name]
+
+
+def _starts_with_magic(file: io.BufferedReader) -> bool:
+    file.seek(0)
+    return LEGACY_MAGIC in file.read(32)
