@@ -1,9 +1,10 @@
 """Whether one run answers one published row, and what it says."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from companion.report.criteria import Criterion
@@ -14,10 +15,11 @@ from companion.report.rules import (
     UNSETTLED,
     Comparison,
     Measured,
+    TableRule,
     judge,
     margin,
     measure,
-)
+)  # fmt: skip
 from companion.report.runs import Run
 from companion.report.verdicts import INSIDE, NOT_COMPARABLE, verdict
 
@@ -45,82 +47,87 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class _Reader:
-    """Looks rows up in a run by the words of the published rows."""
+class PublishedRow:
+    """The words that name a published row, and its number (NaN where the paper prints words)."""
 
-    run: Run
-    published: pd.DataFrame
-    classes: dict[tuple[str, str], str]
     paper: str
+    item: str
+    row: str
+    column: str
+    measure: str
+    number: float
 
-    def key(self, term: str) -> tuple[str, ...]:
-        """Paper, item, row, column and measure of a term."""
-        if term.startswith("["):
-            return (self.paper, *(word.strip() for word in term[1:-1].split("|")))
-        return tuple(self.published.loc[term, KEY])
-
-    def row(self, term: str) -> Measured | None:
-        """The measured row of a term; on restaged data a paper's class needs one of its meaning there."""
-        paper, _, row, *_ = key = self.key(term)
-        if self.run.evidence == "restaged" and self.classes.get((paper, row)) == "":
-            return None
-        return self.find(dict(zip(KEY, key, strict=True)))
-
-    def paired(self, first: str, second: str) -> Measured | None:
-        """The paired difference of two terms, if the experiment computed it."""
-        (paper, _, *first_key), (_, _, *second_key) = self.key(first), self.key(second)
-        row, column = (
-            a if a == b else f"{a} - {b}" for a, b in zip(first_key[:2], second_key[:2], strict=True)
-        )
-        return self.find({"paper": paper, "item": PAIRED, "row": row, "column": column})
-
-    def find(self, key: dict[str, str]) -> Measured | None:
-        """The row with these words."""
-        rows = self.run.rows
-        found = rows[np.logical_and.reduce([rows[name] == word for name, word in key.items()])]
-        if len(found) != 1:
-            return None
-        return Measured(*found.iloc[0][["value", "ci_low", "ci_high"]].astype(float))
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Its words, in the order of :data:`companion.report.row_format.KEY`."""
+        return (self.paper, self.item, self.row, self.column, self.measure)
 
 
-def answer(
-    criterion: Criterion, published: pd.DataFrame, classes: dict[tuple[str, str], str], run: Run
-) -> Answer | None:
-    """What ``run`` says about a row, or None when it says nothing.
+class Reader:
+    """Looks rows of one run up by the words of the published rows.
 
     Args:
-        criterion: What would count.
-        published: All published rows, indexed by id.
-        classes: Class of the same meaning by paper and row, empty where there is none.
         run: The only run looked at.
+        published: All published rows by id.
+        classes: Class of the same meaning by paper and row, empty where there is none.
     """
-    if criterion.answers == "official" and run.evidence != "official":
+
+    def __init__(self, run: Run, published: Mapping[str, PublishedRow], classes: Mapping[tuple[str, str], str]) -> None:
+        self.run, self.published, self._classes = run, published, classes
+        numbers = run.rows[["value", "ci_low", "ci_high"]].to_numpy(float)
+        keys = run.rows[KEY].itertuples(index=False, name=None)
+        self._rows = {key: Measured(*line) for key, line in zip(keys, numbers.tolist(), strict=True)}
+        self._paired = {key[:4]: measured for key, measured in self._rows.items() if key[1] == PAIRED}
+
+    def without_class(self, paper: str, row: str) -> bool:
+        """Whether the row is named after a class that real stand-in data have no class of the same meaning for."""
+        return self.run.evidence == "restaged" and self._classes.get((paper, row)) == ""
+
+    def key(self, paper: str, term: str) -> tuple[str, ...]:
+        """The words of a term: those of a published id, or the four in brackets."""
+        if term.startswith("["):
+            return (paper, *(word.strip() for word in term[1:-1].split("|")))
+        return self.published[term].key
+
+    def row(self, paper: str, term: str) -> Measured | None:
+        """The measured row of a term, if the run has one that counts."""
+        key = self.key(paper, term)
+        return None if self.without_class(paper, key[2]) else self._rows.get(key)
+
+    def paired(self, paper: str, first: str, second: str) -> Measured | None:
+        """The paired difference of two terms, if the experiment computed it."""
+        (_, _, *a, _), (_, _, *b, _) = self.key(paper, first), self.key(paper, second)
+        row, column = (x if x == y else f"{x} - {y}" for x, y in zip(a, b, strict=True))
+        return self._paired.get((paper, PAIRED, row, column))
+
+
+def published_rows(frame: pd.DataFrame) -> dict[str, PublishedRow]:
+    """Rows of :func:`companion.report.published.load_published` by id."""
+    rows = frame[[*KEY, "number"]].itertuples(index=False, name=None)
+    return {str(name): PublishedRow(*row) for name, row in zip(frame.index, rows, strict=True)}
+
+
+def answer(criterion: Criterion, reader: Reader) -> Answer | None:
+    """What a run says about a published row, or None when it says nothing."""
+    row, evidence = reader.published[criterion.id], reader.run.evidence
+    if criterion.answers == "official" and evidence != "official":
         return None
-    row = published.loc[criterion.id]
-    reader = _Reader(run, published, classes, row["paper"])
     if criterion.figure:
-        named = reader.classes.get((row["paper"], row["row"])) == "" and run.evidence == "restaged"
-        return None if named else _figure(criterion, run)
+        return None if reader.without_class(row.paper, row.row) else _figure(criterion.figure, reader.run)
     if criterion.claim:
-        return _claim(criterion, reader)
-    measured = reader.row(criterion.id)
+        return _claim(criterion, row.paper, reader)
+    measured = reader.row(row.paper, criterion.id)
     if measured is None:
         return None
-    said = verdict(row["number"], measured, run.evidence)
-    return Answer(
-        measured.value,
-        measured.low,
-        measured.high,
-        said,
-        reproduced=run.evidence == "official" and said == INSIDE,
-    )
+    said = verdict(row.number, measured, evidence)
+    agrees = evidence == "official" and said == INSIDE
+    return Answer(measured.value, measured.low, measured.high, said, reproduced=agrees)
 
 
-def _claim(criterion: Criterion, reader: _Reader) -> Answer | None:
+def _claim(criterion: Criterion, paper: str, reader: Reader) -> Answer | None:
     """Judge a claim; the value is that of the comparison nearest to failing."""
-    measured = [
-        (comparison, measure(comparison, reader.row, reader.paired)) for comparison in criterion.claim
-    ]
+    row, paired = partial(reader.row, paper), partial(reader.paired, paper)
+    measured = [(comparison, measure(comparison, row, paired)) for comparison in criterion.claim]
     pairs = [(comparison, found) for comparison, found in measured if found is not None]
     if len(pairs) < len(measured):
         return None
@@ -133,7 +140,7 @@ def _claim(criterion: Criterion, reader: _Reader) -> Answer | None:
     official = evidence == "official"
     words = f"{outcome} {'on the paper’s own data' if official else 'here'}"
     if math.isnan(shown.low):
-        words += ", no interval"
+        words += " by the values alone, without an interval"
     if official and size:
         words += f"; size: {size}"
     agrees = outcome == HOLDS and size in ("", INSIDE)
@@ -146,13 +153,12 @@ def _outcome(pairs: list[tuple[Comparison, Measured]]) -> str:
     return CONTRADICTED if CONTRADICTED in outcomes else UNSETTLED if UNSETTLED in outcomes else HOLDS
 
 
-def _figure(criterion: Criterion, run: Run) -> Answer | None:
+def _figure(rule: TableRule, run: Run) -> Answer | None:
     """A figure is answered by the table behind it, with every representation the paper shows."""
-    rule = criterion.figure
-    if rule is None or run.experiment != rule.experiment or rule.table not in run.table_names:
+    if run.experiment != rule.experiment or rule.table not in run.table_names:
         return None
     table = run.table(rule.table)
     if "representation" not in table or not set(rule.representations) <= set(table["representation"]):
         return None
-    words = NOT_COMPARABLE if run.evidence == "synthetic" else f"drawn from {len(table)} recorded points"
+    words = NOT_COMPARABLE if run.evidence == "synthetic" else f"drawn from {len(table)} points"
     return Answer(math.nan, math.nan, math.nan, words, reproduced=run.evidence == "official")

@@ -26,7 +26,7 @@ import pandas as pd
 
 from companion.atomic import write_json
 from companion.errors import DataError
-from companion.report.answers import Answer, answer
+from companion.report.answers import Answer, PublishedRow, Reader, answer, published_rows
 from companion.report.criteria import Criterion, load_class_mapping, load_criteria, names_a_test
 from companion.report.published import SHORT_NAMES, load_published
 from companion.report.repository import repository_root
@@ -42,10 +42,14 @@ _STRENGTH = ("official", "restaged", "synthetic")
 
 @dataclass(frozen=True)
 class _Source:
-    """A run, and the words that say where it stands."""
+    """A run that can be asked, and the words that say where it stands."""
 
-    run: Run
+    reader: Reader
     recorded: bool
+
+    @property
+    def run(self) -> Run:
+        return self.reader.run
 
     @property
     def where(self) -> str:
@@ -53,9 +57,7 @@ class _Source:
         return f"{place}{self.run.profile}/{self.run.experiment}"
 
 
-def scorecard_rows(
-    recorded: Iterable[Run], runs: Iterable[Run] = (), root: Path | None = None
-) -> pd.DataFrame:
+def scorecard_rows(recorded: Iterable[Run], runs: Iterable[Run] = (), root: Path | None = None) -> pd.DataFrame:
     """One line for each of the published rows, in their order.
 
     The strongest evidence speaks: official before restaged before synthetic, and a recorded run before one of
@@ -77,27 +79,22 @@ def scorecard_rows(
     published, criteria, classes = load_published(folder), load_criteria(folder), load_class_mapping(folder)
     if set(published.index) != set(criteria):
         odd = sorted(set(published.index) ^ set(criteria))
-        raise DataError(
-            f"published.csv and criteria.csv differ in {', '.join(odd)}", expected="one criterion a row"
-        )
-    sources = [_Source(run, True) for run in recorded] + [_Source(run, False) for run in runs]
+        raise DataError(f"published.csv and criteria.csv differ in {', '.join(odd)}", expected="one criterion a row")
+    rows = published_rows(published)
+    sources = [_Source(Reader(run, rows, classes), True) for run in recorded]
+    sources += [_Source(Reader(run, rows, classes), False) for run in runs]
     sources.sort(key=lambda source: (_STRENGTH.index(source.run.evidence), not source.recorded))
     lines = []
-    for identity, row in published.iterrows():
-        criterion = criteria[str(identity)]
-        line = (
-            _fixed(criterion, row, root)
-            or _measured(criterion, published, classes, sources)
-            or _waiting(criterion, root)
-        )
-        shown = row["published"] if math.isnan(row["number"]) else row["number"]
-        lines.append({"id": identity, **row[KEY], "published": shown, "criterion": criterion.words, **line})
+    for name, row in rows.items():
+        criterion = criteria[name]
+        line = _fixed(criterion, row, root) or _measured(criterion, sources) or _waiting(criterion, root)
+        shown = published.at[name, "published"] if math.isnan(row.number) else row.number
+        words = dict(zip(KEY, row.key, strict=True))
+        lines.append({"id": name, **words, "published": shown, "criterion": criterion.words, **line})
     return pd.DataFrame(lines)[[*COLUMNS, "row", "column", "measure", "verdict", "criterion"]]
 
 
-def _line(
-    status: str, where: str, source: _Source | None = None, found: Answer | None = None
-) -> dict[str, object]:
+def _line(status: str, where: str, source: _Source | None = None, found: Answer | None = None) -> dict[str, object]:
     value, low, high = (found.value, found.low, found.high) if found else (math.nan,) * 3
     return {
         "value": value,
@@ -110,31 +107,22 @@ def _line(
     }
 
 
-def _fixed(criterion: Criterion, row: pd.Series, root: Path) -> dict[str, object] | None:
+def _fixed(criterion: Criterion, row: PublishedRow, root: Path) -> dict[str, object] | None:
     """Line of a row that no measurement changes: proved by a test, or others' number."""
     if criterion.kind == "cited":
-        return _line("cited", f"quoted by {SHORT_NAMES[row['paper']]} for {row['row']}")
+        return _line("cited", f"quoted by {SHORT_NAMES[row.paper]} for {row.row}")
     if criterion.test and names_a_test(criterion.test, root):
         return _line("exact", criterion.test)
     return None
 
 
-def _measured(
-    criterion: Criterion,
-    published: pd.DataFrame,
-    classes: dict[tuple[str, str], str],
-    sources: Sequence[_Source],
-) -> dict[str, object] | None:
+def _measured(criterion: Criterion, sources: Sequence[_Source]) -> dict[str, object] | None:
     """Line from the first source that answers, or None."""
-    answers = [
-        (source, found) for source in sources if (found := answer(criterion, published, classes, source.run))
-    ]
+    answers = [(source, found) for source in sources if (found := answer(criterion, source.reader))]
     if not answers:
         return None
     source, found = answers[0]
-    equal = [
-        other for other, _ in answers[1:] if other.recorded and other.run.evidence == source.run.evidence
-    ]
+    equal = [other for other, _ in answers[1:] if other.recorded and other.run.evidence == source.run.evidence]
     if source.recorded and equal:
         raise DataError(
             f"{criterion.id} is answered by both {source.where} and {equal[0].where}",
@@ -146,12 +134,12 @@ def _measured(
 
 
 def _waiting(criterion: Criterion, root: Path) -> dict[str, object]:
-    """Line of a row without an answer: the data it needs and the command to run then."""
+    """Line of a row without an answer: what it needs and the command to run then."""
+    if criterion.kind == "fact":
+        return _line("waiting", "needs no data, but the network and a test of it, in a later chapter; then: make test")
     command = f"companion run {criterion.notebook} --profile paper"
     written = (root / "book" / f"{criterion.notebook}.ipynb").is_file()
-    return _line(
-        "waiting", f"needs {criterion.needs}; then: {command}{'' if written else ' (a later chapter)'}"
-    )
+    return _line("waiting", f"needs {criterion.needs}; then: {command}{'' if written else ' (a later chapter)'}")
 
 
 def status_counts(scorecard: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,112 @@
+"""Published values beside what was measured, one source of numbers a column."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from companion.report.published import load_published
+from companion.report.row_format import KEY
+from companion.report.rules import Measured
+from companion.report.runs import Run
+from companion.report.verdicts import verdict
+
+_HEADINGS = {
+    ("recorded", "official"): "recorded on the paper's own data",
+    ("recorded", "restaged"): "recorded on real audio, task restaged",
+    ("recorded", "synthetic"): "recorded on synthetic sound",
+    ("build", "official"): "this build, on the paper's own data",
+    ("build", "restaged"): "this build, on real audio, task restaged",
+    ("build", "synthetic"): "this build, on synthetic sound",
+}
+_ORDER = list(_HEADINGS)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A column of numbers: one kind of evidence from one place.
+
+    Args:
+        heading: What it is, in words.
+        evidence: ``synthetic``, ``restaged`` or ``official``.
+        run: Where the numbers come from.
+    """
+
+    heading: str
+    evidence: str
+    run: Run
+
+
+def sources(recorded: Mapping[str, Run], build: Run | None) -> list[Source]:
+    """The columns that exist: recorded ones first, the paper's own data before restaged before synthetic.
+
+    Args:
+        recorded: Recorded runs by profile.
+        build: This build's run, if there is one.
+    """
+    found = [(("recorded", run.evidence), run) for run in recorded.values()]
+    found += [(("build", build.evidence), build)] if build is not None else []
+    found.sort(key=lambda pair: _ORDER.index(pair[0]))
+    return [Source(_HEADINGS[place], run.evidence, run) for place, run in found]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Cells of one item: what was published and what each source measured.
+
+    Args:
+        paper: As in published.csv.
+        item: Table of the paper, or of this project for controls.
+        cells: Indexed by (row, column, measure); ``published`` as printed, ``number`` its value or NaN.
+        columns: For each source a table with the same index: ``value``, ``ci_low``, ``ci_high``, ``n_clips``,
+            ``n_recordings``, ``n_seeds``, ``verdict``. NaN where the source has no such row.
+    """
+
+    paper: str
+    item: str
+    cells: pd.DataFrame
+    columns: tuple[tuple[Source, pd.DataFrame], ...]
+
+    @property
+    def was_published(self) -> bool:
+        """Whether the paper prints any of these cells."""
+        return bool((self.cells["published"] != "").any())
+
+
+def compare(paper: str, item: str, recorded: Mapping[str, Run], build: Run | None = None) -> Comparison:
+    """Gather one item: the published cells in the paper's order, then what was only measured here.
+
+    Args:
+        paper: As in published.csv.
+        item: As in published.csv, or another name for controls and variants.
+        recorded: Recorded runs by profile.
+        build: This build's run.
+    """
+    place = KEY[2:]
+    printed = load_published()
+    printed = printed[(printed["paper"] == paper) & (printed["item"] == item)].set_index(place)
+    found = [(source, _rows(source.run, paper, item)) for source in sources(recorded, build)]
+    found = [(source, rows) for source, rows in found if len(rows)]
+    keys = list(dict.fromkeys([*printed.index, *(key for _, rows in found for key in rows.index)]))
+    index = pd.MultiIndex.from_tuples(keys, names=place)
+    cells = printed[["published", "number"]].reindex(index)
+    cells["published"] = cells["published"].astype(object).where(cells["published"].notna(), "")
+    columns = tuple((source, _judged(rows.reindex(index), cells["number"], source)) for source, rows in found)
+    return Comparison(paper, item, cells, columns)
+
+
+def _rows(run: Run, paper: str, item: str) -> pd.DataFrame:
+    rows = run.rows[(run.rows["paper"] == paper) & (run.rows["item"] == item)]
+    return rows.set_index(KEY[2:])[["value", "ci_low", "ci_high", "n_clips", "n_recordings", "n_seeds"]]
+
+
+def _judged(rows: pd.DataFrame, published: pd.Series, source: Source) -> pd.DataFrame:
+    """Rows with what their intervals say about the published values."""
+    said = [
+        ""
+        if math.isnan(row.value)
+        else verdict(number, Measured(row.value, row.ci_low, row.ci_high), source.evidence)
+        for row, number in zip(rows.itertuples(), published, strict=True)
+    ]
+    return rows.assign(verdict=said)

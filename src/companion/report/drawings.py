@@ -1,0 +1,184 @@
+"""The figures of the result pages, drawn from result tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from companion.report.comparison import Source, compare
+from companion.report.figures import BLUE, VERMILLION, axes_grid, curve_styles, group_style, styled
+from companion.report.runs import Run
+from companion.report.scorecard import STATUSES
+from companion.report.symbols import as_mathtext
+
+_STATUS_COLOURS = {
+    "exact": "#003F5C",
+    "reproduced": "#0072B2",
+    "restaged": "#56B4E9",
+    "simulated": "#E69F00",
+    "waiting": "#D9D9D9",
+    "cited": "#F7F7F7",
+}
+
+
+@styled
+def cells_with_intervals(paper: str, item: str, recorded: Mapping[str, Run], build: Run | None = None) -> Figure:
+    """Every cell of an item as a dot with its 95 % interval, one panel for each source of numbers.
+
+    The published value is a short upright line beside numbers from real audio. Synthetic numbers get a panel
+    of their own without it, because they are not comparable.
+
+    Args:
+        paper: As in published.csv.
+        item: As in published.csv, or the name under which runs keep controls.
+        recorded: Recorded runs by profile.
+        build: This build's run.
+    """
+    compared = compare(paper, item, recorded, build)
+    labels = [as_mathtext(f"{row} {column}") for row, column, _ in compared.cells.index]
+    count = max(1, len(compared.columns))
+    figure, axes = axes_grid(1, count, 2.3 + 3.0 * count, 0.9 + 0.27 * len(labels), sharey=True)
+    y = np.arange(len(labels))
+    for axis, (source, column) in zip(axes, compared.columns, strict=False):
+        if compared.was_published and source.evidence != "synthetic":
+            axis.plot(compared.cells["number"], y, "|", color=VERMILLION, markersize=13, markeredgewidth=2,
+                      label="published")  # fmt: skip
+        _dots(axis, column, y, source)
+    axes[0].set_yticks(y, labels)
+    axes[0].set_ylim(len(labels) - 0.4, -0.6)
+    figure.supxlabel(" / ".join(dict.fromkeys(str(key[2]) for key in compared.cells.index)), fontsize=10)
+    return figure
+
+
+def _dots(axis: Axes, column: pd.DataFrame, y: NDArray[np.int64], source: Source) -> None:
+    axis.hlines(y, column["ci_low"], column["ci_high"], color=BLUE, linewidth=1.6)
+    axis.plot(column["value"], y, "o", color=BLUE, markersize=5.5, label="measured, 95 % interval")
+    axis.set_title(source.heading.replace(", ", ",\n", 1))
+    axis.grid(axis="x")
+    axis.tick_params(axis="y", length=0)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), fontsize=8.5, ncols=2, columnspacing=1)
+
+
+@styled
+def confusion(counts: pd.DataFrame, title: str = "") -> Figure:
+    """Confusion matrix: each row a class, shaded by the share of its clips, annotated with their number.
+
+    Args:
+        counts: Number of clips; index is the reference class, columns the estimated one.
+        title: Above the matrix.
+    """
+    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+    side = 2.2 + 0.42 * len(counts)
+    figure, (axis,) = axes_grid(1, 1, side + 0.8, side)
+    numbers = counts.where(counts > 0).map(lambda n: "" if pd.isna(n) else f"{n:.0f}")
+    names = [str(name).replace("_", " ") for name in counts.index]
+    sns.heatmap(
+        shares, ax=axis, vmin=0, vmax=1, cmap="Blues", square=True, linewidths=0.5, linecolor="white",
+        annot=numbers if len(counts) <= 15 else False, fmt="",
+        xticklabels=names, yticklabels=names, cbar_kws={"label": "share of the class", "shrink": 0.7},
+    )  # fmt: skip
+    axis.set(xlabel="estimated", ylabel="reference")
+    axis.set_title(as_mathtext(title))
+    axis.tick_params(axis="x", rotation=90, length=0)
+    axis.tick_params(axis="y", rotation=0, length=0)
+    return figure
+
+
+@styled
+def tsne_scatter(panels: Mapping[str, pd.DataFrame]) -> Figure:
+    """t-SNE coordinates of clips, a colour and shape for each group, one panel for each source.
+
+    Distances between far groups and the axes themselves mean nothing, so the axes carry no numbers.
+
+    Args:
+        panels: By title, one line per clip: ``x``, ``y``, ``group``.
+    """
+    figure, axes = axes_grid(1, len(panels), 0.6 + 5.2 * len(panels), 5.4)
+    for axis, (title, points) in zip(axes, panels.items(), strict=True):
+        for group, (colour, marker) in group_style(points["group"].tolist()).items():
+            of_group = points[points["group"] == group]
+            dot: Any = {"color": colour, "marker": marker, "s": 20, "alpha": 0.75, "linewidths": 0}
+            axis.scatter(of_group["x"], of_group["y"], label=group, **dot)
+        axis.set_title(as_mathtext(title))
+        axis.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2", aspect="equal", adjustable="datalim")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), fontsize=8.5, ncols=2, markerscale=1.4)
+    return figure
+
+
+@styled
+def learning_curves(curves: pd.DataFrame, *, x: str, panels: Sequence[str], by: str = "") -> Figure:
+    """Curves over epochs, one panel for each quantity; several of one name become their mean and range.
+
+    Args:
+        curves: One line per point.
+        x: Column of the horizontal axis, for instance ``epoch``.
+        panels: Columns to draw, one panel each.
+        by: Column that names the curve; empty for one curve.
+    """
+    figure, axes = axes_grid(1, len(panels), 0.4 + 4.2 * len(panels), 3.4)
+    names = list(dict.fromkeys(curves[by])) if by else [""]
+    for axis, quantity in zip(axes, panels, strict=True):
+        for name, look in zip(names, curve_styles(len(names)), strict=True):
+            points = (curves[curves[by] == name] if by else curves).groupby(x)[quantity]
+            mean, low, high = points.mean(), points.min(), points.max()
+            axis.plot(mean.index, mean, label=as_mathtext(str(name)) or None, **look)
+            if (high > low).any():
+                axis.fill_between(mean.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
+        axis.set(xlabel=x, ylabel=quantity)
+        axis.grid()
+    if by:
+        axes[-1].legend(fontsize=8.5)
+    return figure
+
+
+@styled
+def log_mel_image(frames: NDArray[np.floating], *, seconds: float, hertz: Sequence[float], title: str = "") -> Figure:
+    """A log-mel spectrogram with time in seconds and band centres in hertz.
+
+    Args:
+        frames: Log-mel, dB. Shape: ``(T, F)``.
+        seconds: Duration that the frames span.
+        hertz: Centre frequency of each band. Shape: ``(F,)``.
+        title: Above the picture.
+    """
+    figure, (axis,) = axes_grid(1, 1, 7.0, 3.2)
+    image = axis.imshow(frames.T, origin="lower", aspect="auto", cmap="magma", interpolation="nearest",
+                        extent=(0, seconds, -0.5, len(hertz) - 0.5))  # fmt: skip
+    bands = np.linspace(0, len(hertz) - 1, 6).round().astype(int)
+    axis.set_yticks(bands, [f"{hertz[band]:.0f}" for band in bands])
+    axis.set(xlabel="time (s)", ylabel="band centre (Hz)")
+    axis.set_title(as_mathtext(title))
+    figure.colorbar(image, ax=axis, label="level (dB)")
+    return figure
+
+
+@styled
+def status_bars(counts: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Published rows of each paper by status, as one stacked bar each, with their numbers.
+
+    Args:
+        counts: Papers by statuses, from :func:`companion.report.scorecard.status_counts`.
+        names: What to call each paper.
+    """
+    figure, (axis,) = axes_grid(1, 1, 8.0, 1.2 + 0.55 * len(counts))
+    left = np.zeros(len(counts))
+    labels = [names[paper] for paper in counts.index]
+    for status in STATUSES:
+        n = counts[status].to_numpy()
+        colour = _STATUS_COLOURS[status]
+        axis.barh(labels, n, 0.62, left=left, color=colour, edgecolor="#555555", linewidth=0.7, label=status)
+        for y, (start, width) in enumerate(zip(left, n, strict=True)):
+            if width:
+                dark = status in ("exact", "reproduced")
+                look: Any = {"color": "white" if dark else "#222222", "rotation": 90 if width < 4 else 0}
+                axis.annotate(f"{width}", (start + width / 2, y), ha="center", va="center", fontsize=8.5, **look)
+        left += n
+    axis.invert_yaxis()
+    axis.set_xlabel("published rows")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.42, -0.28), ncols=len(STATUSES), fontsize=8.5)
+    return figure

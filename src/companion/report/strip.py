@@ -1,0 +1,101 @@
+"""What stands around the results of a page: the banner, what was run, downloads and the citation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from companion.profiles import PROFILES
+from companion.report.display import Shown, data_uri, escape
+from companion.report.published import SHORT_NAMES, bibtex
+from companion.report.runs import Run
+
+_MAIN_VERSIONS = ("companion", "python", "torch", "numpy", "scikit-learn", "librosa")
+
+
+def what_was_run(run: Run) -> Shown:
+    """One strip with everything needed to run it again, below the banner of synthetic or restaged data."""
+    facts = _facts(run.provenance)
+    entries = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
+    command = escape(run.provenance["command"])
+    entries += f"<dt>command</dt><dd><code>{command}</code></dd>"
+    lines = [f"- **{name}**: {text}" for name, text in facts.items()]
+    lines.append(f"- **command**: `{run.provenance['command']}`")
+    strip = f'<div class="companion-strip" role="group" aria-label="What was run"><dl>{entries}</dl></div>'
+    shown = Shown(strip, "\n".join(lines))
+    warning = banner(run.profile)
+    return warning + shown if warning.html else shown
+
+
+def _facts(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Fields of the strip in words."""
+    state = ", with changes" if provenance["dirty"] else ""
+    known = provenance["versions"]
+    return {
+        "profile": f"{provenance['profile']}: {PROFILES[provenance['profile']].description}",
+        "data": f"{provenance['data']}; {provenance['n_recordings']} distinct recordings",
+        "seeds": ", ".join(str(seed) for seed in provenance["seeds"]),
+        "device": provenance["device"],
+        "commit": (provenance["commit"][:10] or "not under git") + state,
+        "versions": ", ".join(f"{name} {known[name]}" for name in _MAIN_VERSIONS if name in known),
+        "date": provenance["date"].replace("T", " ").replace("+00:00", " UTC"),
+        "time": duration(provenance["wall_time_s"]),
+    }
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    Example:
+        >>> duration(7.4), duration(130), duration(7384)
+        ('7.4 s', '2 min 10 s', '2 h 3 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def banner(profile: str) -> Shown:
+    """The sentence that says how far numbers of a profile may be compared; empty for official data."""
+    words = PROFILES[profile].banner
+    return Shown(
+        f'<p class="companion-note" role="note">{escape(words)}</p>' if words else "",
+        f"> {words}" if words else "",
+    )
+
+
+def downloads(run: Run, page: str) -> Shown:
+    """Links to the rows and tables of a run, and to the executed notebook.
+
+    The tables are inside the links, so that they work on a page opened from a file. The notebook is the copy
+    that the book keeps under ``_sources``.
+
+    Args:
+        run: Whose rows and tables to offer.
+        page: Page of the book without suffix, for instance ``kumar2018/transfer``.
+    """
+    tables = {"rows": run.rows, **{name: run.table(name) for name in run.table_names}}
+    links = []
+    for name, table in tables.items():
+        file = f"{run.experiment}-{run.profile}-{name}.csv"
+        address = data_uri(table.to_csv(index=False, lineterminator="\n").encode(), "text/csv")
+        links.append(f'<a download="{escape(file)}" href="{address}">{escape(file)}</a>')
+    notebook = f"{'../' * page.count('/')}_sources/{page}.ipynb"
+    name = page.rpartition("/")[2] + ".ipynb"
+    links.append(f'<a download="{escape(name)}" href="{escape(notebook)}">executed notebook</a>')
+    words = f"Rows and tables: {run.experiment}/{{{', '.join(tables)}}}.csv; executed notebook: {notebook}"
+    return Shown(f'<div class="companion-links">Download: {" ".join(links)}</div>', words)
+
+
+def citation(paper: str) -> Shown:
+    """How to cite a paper: its BibTeX entry, folded.
+
+    Args:
+        paper: As in published.csv, for instance ``Kumar2018``.
+    """
+    entry, title = bibtex(paper), f"Cite {SHORT_NAMES[paper]}"
+    return Shown(
+        f"<details><summary>{escape(title)}</summary><pre>{escape(entry)}</pre></details>",
+        f"{title}:\n\n```bibtex\n{entry}\n```",
+    )
