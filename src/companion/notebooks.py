@@ -114,8 +114,8 @@ def _execute(source: Path, target: Path, values: dict[str, Any], threads: int | 
     from jupyter_client.kernelspec import KernelSpec
 
     cap = {} if threads is None else dict.fromkeys(THREAD_VARIABLES, str(threads))
-    # The kernel talks to this process alone; its warning of unencrypted traffic would tear the progress bar.
-    command = get_kernel_dict(extra_arguments=["--log-level=ERROR"])
+    # The kernel talks to this process alone; its remarks on encryption and shutdown would tear the progress bar.
+    command = get_kernel_dict(extra_arguments=["--log-level=CRITICAL"])
     this_interpreter = KernelSpec(resource_dir=RESOURCES, env=cap, **command)
 
     class ThisInterpreter(AsyncKernelManager):
