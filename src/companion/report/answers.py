@@ -95,10 +95,17 @@ class Reader:
         return None if self.without_class(paper, key[2]) else self._rows.get(key)
 
     def paired(self, paper: str, first: str, second: str) -> Measured | None:
-        """The paired difference of two terms, if the experiment computed it."""
-        (_, _, *a, _), (_, _, *b, _) = self.key(paper, first), self.key(paper, second)
-        row, column = (x if x == y else f"{x} - {y}" for x, y in zip(a, b, strict=True))
-        return self._paired.get((paper, PAIRED, row, column))
+        """The paired difference of two terms, if the experiment computed it, in either order."""
+        a, b = self.key(paper, first)[2:4], self.key(paper, second)[2:4]
+        found = self._paired.get((paper, PAIRED, *_difference(a, b)))
+        if found is None and (turned := self._paired.get((paper, PAIRED, *_difference(b, a)))):
+            return Measured(-turned.value, -turned.high, -turned.low)
+        return found
+
+
+def _difference(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    """Row and column of a paired difference: "A - B" in what differs."""
+    return tuple(x if x == y else f"{x} - {y}" for x, y in zip(a, b, strict=True))
 
 
 def published_rows(frame: pd.DataFrame) -> dict[str, PublishedRow]:
@@ -113,7 +120,7 @@ def answer(criterion: Criterion, reader: Reader) -> Answer | None:
     if criterion.answers == "official" and evidence != "official":
         return None
     if criterion.figure:
-        return None if reader.without_class(row.paper, row.row) else _figure(criterion.figure, reader.run)
+        return None if reader.without_class(row.paper, row.row) else _figure(criterion.figure, row.paper, reader)
     if criterion.claim:
         return _claim(criterion, row.paper, reader)
     measured = reader.row(row.paper, criterion.id)
@@ -153,12 +160,15 @@ def _outcome(pairs: list[tuple[Comparison, Measured]]) -> str:
     return CONTRADICTED if CONTRADICTED in outcomes else UNSETTLED if UNSETTLED in outcomes else HOLDS
 
 
-def _figure(rule: TableRule, run: Run) -> Answer | None:
-    """A figure is answered by the table behind it, with every representation the paper shows."""
+def _figure(rule: TableRule, paper: str, reader: Reader) -> Answer | None:
+    """A figure is answered by the table behind it, whole, and drawn from what the paper's is drawn from."""
+    run = reader.run
     if run.experiment != rule.experiment or rule.table not in run.table_names:
         return None
-    table = run.table(rule.table)
-    if "representation" not in table or not set(rule.representations) <= set(table["representation"]):
+    if rule.row and reader.row(paper, rule.row) is None:
         return None
-    words = NOT_COMPARABLE if run.evidence == "synthetic" else f"drawn from {len(table)} points"
+    table = run.table(rule.table)
+    if not set(rule.columns) <= set(table.columns) or table[list(rule.columns)].isna().to_numpy().any():
+        return None
+    words = NOT_COMPARABLE if run.evidence == "synthetic" else f"drawn from {len(table)} lines of {rule.table}.csv"
     return Answer(math.nan, math.nan, math.nan, words, reproduced=run.evidence == "official")

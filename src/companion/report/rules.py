@@ -6,10 +6,10 @@ A claim is one or more comparisons joined by ``and``::
     [Claim | events babycry | test events | count] == 42
 
 A term is a published id, which stands for the measured row with the same words, a key in brackets
-(item | row | column | measure), or a number. A figure names the table that must have been recorded, and the
-representations it must hold::
+(item | row | column | measure), or a number. A figure names the table that must have been recorded and the columns
+it must hold, and where these do not tell, a row that says what it was drawn from::
 
-    table: kumar2018_esc/tsne [N_S F1 max]
+    table: kumar2018_esc/tsne [x; y] with [Fig2 top-left | t-SNE, N_S F1 max | trustworthiness | share, 0 to 1]
 """
 
 import math
@@ -31,7 +31,7 @@ _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     "==": operator.eq,
 }
-_TABLE = re.compile(r"table: (\w+)/(\w+) \[([^\]]+)\]")
+_TABLE = re.compile(r"table: (\w+)/(\w+) \[([^\]]+)\](?: with (\[[^\]]+\]))?")
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class TableRule:
-    """The table of an experiment that holds a figure, and the representations that must be in it."""
+    """The table of an experiment that holds a figure, the columns it needs, and a row that must go with it."""
 
     experiment: str
     table: str
-    representations: tuple[str, ...]
+    columns: tuple[str, ...]
+    row: str = ""
 
 
 def parse_claim(rule: str) -> tuple[Comparison, ...]:
@@ -82,24 +83,23 @@ def parse_claim(rule: str) -> tuple[Comparison, ...]:
     for part in rule.split(" and "):
         match = _COMPARISON.fullmatch(part.strip())
         if match is None:
-            raise DataError(
-                f"cannot read the rule {part!r}", expected="TERM, TERM - TERM or TERM / TERM, then > 0"
-            )
+            raise DataError(f"cannot read the rule {part!r}", expected="TERM, TERM - TERM or TERM / TERM, then > 0")
         first, sign, second, relation, bound = match.groups(default="")
         found.append(Comparison(first, sign, second, relation, float(bound)))
     return tuple(found)
 
 
 def parse_table(rule: str) -> TableRule:
-    """Table and representations of a figure's rule.
+    """Table, columns and row of a figure's rule.
 
     Raises:
         DataError: The rule does not follow the grammar.
     """
     match = _TABLE.fullmatch(rule)
     if match is None:
-        raise DataError(f"cannot read the rule {rule!r}", expected="table: EXPERIMENT/TABLE [NAME; NAME]")
-    return TableRule(match[1], match[2], tuple(name.strip() for name in match[3].split(";")))
+        raise DataError(f"cannot read the rule {rule!r}", expected="table: EXPERIMENT/TABLE [COLUMN; COLUMN]")
+    columns = tuple(name.strip() for name in match[3].split(";"))
+    return TableRule(match[1], match[2], columns, match[4] or "")
 
 
 def measure(
