@@ -153,9 +153,7 @@ def test_one_row_is_compared_with_every_seed(rng):
     correct, recordings, folds = corpus(rng)
     baseline = rng.random(len(recordings)) < 0.5
     broadcast = paired_difference(correct, baseline, recordings, folds, np.random.default_rng(1))
-    repeated = paired_difference(
-        correct, np.tile(baseline, (3, 1)), recordings, folds, np.random.default_rng(1)
-    )
+    repeated = paired_difference(correct, np.tile(baseline, (3, 1)), recordings, folds, np.random.default_rng(1))
     assert broadcast == repeated
     assert broadcast.n_seeds == 3
 

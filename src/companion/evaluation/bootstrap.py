@@ -112,9 +112,7 @@ def paired_difference(
     """
     a, b = (np.atleast_2d(np.asarray(c, dtype=np.float64)) for c in (correct_a, correct_b))
     if a.shape[1] != b.shape[1] or (len(a) != len(b) and 1 not in (len(a), len(b))):
-        raise DataError(
-            f"predictions of shapes {a.shape} and {b.shape} are not paired", expected="(seeds, clips)"
-        )
+        raise DataError(f"predictions of shapes {a.shape} and {b.shape} are not paired", expected="(seeds, clips)")
     return _Counts(a - b, recordings, folds).interval(rng, n_resamples, level, difference=True)
 
 
@@ -188,9 +186,7 @@ class _Counts:
         means = np.divide(sums, clips, out=np.full(sums.shape, np.nan), where=clips > 0)
         return np.nanmean(means, axis=1)  # a fold of which nothing was drawn has no accuracy
 
-    def interval(
-        self, rng: np.random.Generator, n_resamples: int, level: float, difference: bool
-    ) -> Interval:
+    def interval(self, rng: np.random.Generator, n_resamples: int, level: float, difference: bool) -> Interval:
         everything = np.ones((1, self.n_recordings), dtype=np.int64)
         value = float(self.statistic(everything, np.full((1, self.n_seeds), 1 / self.n_seeds))[0])
         draws = _draws(self.n_recordings, self.n_seeds, n_resamples, rng)
@@ -204,9 +200,7 @@ def _interval(value: float, resamples: Array, level: float, difference: bool, **
     if not len(resamples):
         return Interval(value, np.nan, np.nan, p_value=np.nan if difference else None, **counts)
     low, high = np.quantile(resamples, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(
-        value, float(low), float(high), p_value=_p_value(resamples) if difference else None, **counts
-    )
+    return Interval(value, float(low), float(high), p_value=_p_value(resamples) if difference else None, **counts)
 
 
 def _p_value(resamples: Array) -> float:

@@ -60,9 +60,7 @@ def accuracy(reference: NDArray[Any], estimated: NDArray[Any]) -> float:
     return float(np.mean(np.asarray(reference) == np.asarray(estimated)))
 
 
-def fold_accuracy(
-    reference: NDArray[Any], estimated: NDArray[Any], folds: NDArray[Any]
-) -> NDArray[np.float64]:
+def fold_accuracy(reference: NDArray[Any], estimated: NDArray[Any], folds: NDArray[Any]) -> NDArray[np.float64]:
     """Accuracy in each fold, folds ascending. Shape: three of ``(N,)`` → ``(F,)``."""
     return np.array([accuracy(reference[folds == f], estimated[folds == f]) for f in np.unique(folds)])
 

@@ -65,9 +65,7 @@ def validate(reference: NDArray[Any], estimated: NDArray[Any]) -> None:
             expected="(clips, classes) for both",
         )
     if not np.isin(reference, (0, 1)).all():
-        raise DataError(
-            "the reference holds more than 0 and 1", expected="1 where the class occurs in the clip"
-        )
+        raise DataError("the reference holds more than 0 and 1", expected="1 where the class occurs in the clip")
     if not np.isfinite(estimated).all():
         raise DataError(f"{int((~np.isfinite(estimated)).sum())} of the estimated scores are not finite")
 
