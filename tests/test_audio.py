@@ -9,17 +9,13 @@ from companion.errors import AudioError, StoreError
 
 
 def tone(frequency, rate, seconds=1.0, level=0.5):
-    return (level * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)).astype(
-        np.float32
-    )
+    return (level * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
 # --- files
 
 
-@pytest.mark.parametrize(
-    ("suffix", "tolerance"), [(".wav", 1e-4), (".flac", 1e-4), (".ogg", 0.05), (".aiff", 1e-4)]
-)
+@pytest.mark.parametrize(("suffix", "tolerance"), [(".wav", 1e-4), (".flac", 1e-4), (".ogg", 0.05), (".aiff", 1e-4)])
 def test_round_trip(tmp_path, suffix, tolerance):
     path = tmp_path / f"tone{suffix}"
     save(path, Audio(tone(440, 44_100), 44_100))
@@ -44,6 +40,13 @@ def test_stereo_file_is_mixed_and_resampled(tmp_path):
     assert audio.sample_rate == 44_100
     assert audio.samples.shape == (44_100,)
     assert np.abs(audio.samples - 0.25 * tone(1000, 44_100))[500:-500].max() < 1e-4
+
+
+def test_long_ogg(tmp_path):
+    """In one piece, libsndfile's Vorbis encoder would end the whole process here."""
+    samples = np.tile(tone(440, 44_100), 75)
+    save(tmp_path / "long.ogg", Audio(samples, 44_100))
+    assert load(tmp_path / "long.ogg").samples.shape == samples.shape
 
 
 def test_saving_replaces_the_file_whole(tmp_path):

@@ -40,14 +40,35 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(target)
     except OSError as error:
-        raise StoreError(
-            f"cannot write {target}: {error.strerror or error}",
-            expected="a writable folder with free space",
-            repair="free some space, or point COMPANION_CACHE at another folder",
-        ) from error
+        raise _cannot_write(target, error) from error
+    except Exception as error:
+        # Writers in C and Rust (libsndfile, safetensors) report a full disk in words of their own.
+        if temporary is not None and (full := _refusal(temporary)) is not None:
+            raise _cannot_write(target, full) from error
+        raise
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _refusal(path: Path) -> OSError | None:
+    """The system's error when a file cannot grow by a megabyte, or None when it can."""
+    try:
+        with path.open("ab") as file:
+            file.write(bytes(2**20))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error
+    return None
+
+
+def _cannot_write(target: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot write {target}: {error.strerror or error}",
+        expected="a writable folder with free space",
+        repair="free some space, or point COMPANION_CACHE at another folder",
+    )
 
 
 def write_text(target: Path, text: str) -> None:

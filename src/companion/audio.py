@@ -13,6 +13,9 @@ from companion.errors import AudioError
 
 Samples = NDArray[np.float32]
 
+BLOCK = 2**16
+"""Samples written at a time: libsndfile's Vorbis encoder overflows the stack on a minute in one piece."""
+
 
 @dataclass(frozen=True)
 class Audio:
@@ -136,7 +139,6 @@ def save(path: Path | str, audio: Audio) -> None:
             repair="change the suffix",
         )
     with atomic_path(path) as temporary:
-        try:
-            soundfile.write(temporary, audio.samples, audio.sample_rate)
-        except soundfile.LibsndfileError as error:  # so libsndfile calls a full disk: "System error."
-            raise OSError(str(error)) from error
+        with soundfile.SoundFile(temporary, "w", audio.sample_rate, channels=1) as file:
+            for start in range(0, len(audio.samples), BLOCK):
+                file.write(audio.samples[start : start + BLOCK])
