@@ -49,6 +49,7 @@ def test_every_command_and_option_has_a_help_text(command: str) -> None:
         (("fetch", "esc5"), "did you mean 'esc50'?"),
         (("validate", "urbansound"), "expected: one of esc50"),
         (("experiment", "kumar"), "unknown experiment 'kumar'"),
+        (("experiment", "corpora"), "corpora computes no result rows"),
         (("validate", "esc50", "--data", "/no/such/folder"), "no ESC-50 in /no/such/folder"),
     ],
 )

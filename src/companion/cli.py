@@ -45,18 +45,10 @@ app = typer.Typer(
 _PROFILE_HELP = "; ".join(f"**{profile.name}**: {profile.description}" for profile in PROFILES.values())
 ProfileOption = Annotated[str, typer.Option(help=_PROFILE_HELP)]
 SeedOption = Annotated[int, typer.Option(help="First seed of the run, 0 or more.")]
-DeviceOption = Annotated[
-    str, typer.Option(help="`auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`.")
-]
-DataOption = Annotated[
-    str, typer.Option(help="Folder of the corpora. [default: $COMPANION_DATA]", show_default=False)
-]
-BudgetOption = Annotated[
-    float, typer.Option(help="Share of the training schedule to run, above 0, at most 1.")
-]
-DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="Name of the corpus, for instance `esc50`.")
-]
+DeviceOption = Annotated[str, typer.Option(help="`auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`.")]
+DataOption = Annotated[str, typer.Option(help="Folder of the corpora. [default: $COMPANION_DATA]", show_default=False)]
+BudgetOption = Annotated[float, typer.Option(help="Share of the training schedule to run, above 0, at most 1.")]
+DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Name of the corpus, for instance `esc50`.")]
 
 
 @app.command()
@@ -134,9 +126,7 @@ def build(
         bool, typer.Option("--dry-run", "-n", help="Only list what is missing or out of date, and why.")
     ] = False,
     cores: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
-    threads: Annotated[
-        int, typer.Option(min=1, help="Threads of each notebook; cores / threads run at a time.")
-    ] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each notebook; cores / threads run at a time.")] = 1,
 ) -> None:
     """Run every notebook that is missing or changed, and render the book to _build/html/index.html."""
     from companion import graph
@@ -185,9 +175,7 @@ def experiment(
     device: DeviceOption = "auto",
     data: DataOption = "",
     budget: BudgetOption = 1.0,
-    record: Annotated[
-        bool, typer.Option(help="Copy the finished run into data/recorded/PROFILE/NAME.")
-    ] = False,
+    record: Annotated[bool, typer.Option(help="Copy the finished run into data/recorded/PROFILE/NAME.")] = False,
 ) -> None:
     """Run an experiment without its notebook, on a GPU machine say; a notebook then finds it in the cache."""
     from companion.report.runs import write_run
@@ -248,8 +236,14 @@ def _corpus(name: str) -> Any:
 
 
 def _experiment(name: str) -> Any:
-    known = {module.name: module.name for module in pkgutil.iter_modules(experiments.__path__)}
-    return importlib.import_module(f"companion.experiments.{_chosen('experiment', name, known)}")
+    listed = pkgutil.iter_modules(experiments.__path__)
+    known = {module.name: f"companion.experiments.{module.name}" for module in listed if not module.ispkg}
+    module = importlib.import_module(_chosen("experiment", name, known))
+    if not hasattr(module, "run"):
+        raise ParameterError(
+            f"{name} computes no result rows", expected="an experiment", repair="run its notebook instead"
+        )
+    return module
 
 
 def _chosen(kind: str, name: str, known: Mapping[str, Any]) -> Any:
