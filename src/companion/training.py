@@ -131,7 +131,12 @@ def fit(
     optimizer = torch.optim.Adam(model.parameters(), lr=schedule.lr)
     network, optimizer = fabric.setup(model, optimizer)
     state = State(model, optimizer)
-    run_id = {"schedule": asdict(schedule), "seed": seed, "examples": len(examples.lengths), "monitor": monitor}
+    run_id = {
+        "schedule": asdict(schedule),
+        "seed": seed,
+        "examples": len(examples.lengths),
+        "monitor": monitor,
+    }
     checkpoint = folder / "checkpoint.safetensors"
     if checkpoint.is_file():
         restore(state, checkpoint, run_id)
@@ -279,7 +284,9 @@ def restore(state: State, path: Path, run_id: Mapping[str, Any]) -> None:
             header = json.loads((file.metadata() or {})["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}", expected="a checkpoint", repair=repair) from error
+        raise CheckpointError(
+            f"cannot read {path}: {error}", expected="a checkpoint", repair=repair
+        ) from error
     if header["run"] != run_id:
         raise CheckpointError(f"{path} belongs to {header['run']}", expected=f"{dict(run_id)}", repair=repair)
     for name in State.PROGRESS:

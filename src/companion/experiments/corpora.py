@@ -1,6 +1,6 @@
 """The corpora page: what the synthetic world is made of, and how far one gets in it by level and spectrum."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,7 +139,7 @@ def class_table() -> pd.DataFrame:
         }
         for recipe in RECIPES.values()
     ]
-    return pd.DataFrame(rows).set_index(["superclass", "class"])
+    return pd.DataFrame(rows)
 
 
 def scene_table() -> pd.DataFrame:
@@ -147,14 +147,28 @@ def scene_table() -> pd.DataFrame:
     rows = [
         {
             "scene": scene.name,
-            "events heard": ", ".join(
-                f"{name} {probability:.0%}" for name, probability in scene.events.items()
-            ),
+            "events heard": ", ".join(f"{name} {probability:.0%}" for name, probability in scene.events.items()),
             "background, dB per octave": _range(scene.tilt),
         }
         for scene in SCENES
     ]
-    return pd.DataFrame(rows).set_index("scene")
+    return pd.DataFrame(rows)
+
+
+def difficulty_table(found: Mapping[str, Difficulty]) -> pd.DataFrame:
+    """One line for each task: what chance, levels and mean spectra reach, and on how much."""
+    rows = [
+        {
+            "task": task,
+            "chance, %": f"{measured.chance:.1f}",
+            "levels and duration, %": f"{measured.level:.1f}",
+            "log-mel statistics, %": f"{measured.log_mel:.1f}",
+            "clips": measured.n_clips,
+            "recordings": measured.n_recordings,
+        }
+        for task, measured in found.items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def _range(ends: tuple[float, float]) -> str:

@@ -10,7 +10,7 @@ from companion.report.published import load_published
 from companion.report.row_format import KEY
 from companion.report.rules import Measured
 from companion.report.runs import Run
-from companion.report.verdicts import verdict
+from companion.report.verdicts import direction, verdict
 
 _HEADINGS = {
     ("recorded", "official"): "recorded on the paper's own data",
@@ -106,6 +106,8 @@ def _judged(rows: pd.DataFrame, published: pd.Series, source: Source) -> pd.Data
     said = [
         ""
         if math.isnan(row.value)
+        else direction(Measured(row.value, row.ci_low, row.ci_high))
+        if "difference" in str(row.Index[-1])
         else verdict(number, Measured(row.value, row.ci_low, row.ci_high), source.evidence)
         for row, number in zip(rows.itertuples(), published, strict=True)
     ]

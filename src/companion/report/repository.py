@@ -24,6 +24,15 @@ def published_folder() -> Path:
     Raises:
         DataError: There is no checkout to be found.
     """
+    return checkout() / "data" / "published"
+
+
+def checkout() -> Path:
+    """Folder of the checkout.
+
+    Raises:
+        DataError: There is none to be found.
+    """
     root = repository_root()
     if root is None:
         raise DataError(
@@ -31,7 +40,7 @@ def published_folder() -> Path:
             expected="a checkout of the repository",
             repair="clone the repository, `pip install -e .` in it, and run from inside it",
         )
-    return root / "data" / "published"
+    return root
 
 
 def recorded_folder() -> Path | None:

@@ -37,3 +37,12 @@ def verdict(published: float, measured: Measured, evidence: str) -> str:
     if measured.low <= published <= measured.high:
         return INSIDE
     return BELOW if measured.high < published else ABOVE
+
+
+def direction(measured: Measured) -> str:
+    """What the interval of a difference says of its sign; empty where there is no interval."""
+    if math.isnan(measured.low):
+        return ""
+    if measured.low > 0:
+        return "above zero"
+    return "below zero" if measured.high < 0 else "undecided"

@@ -1,6 +1,6 @@
 """The source task: train N_S on weakly labelled recordings, once, for every chapter that transfers from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from companion import paths
+from companion import checkpoints, paths
 from companion.datasets.base import Clip, Dataset
-from companion.datasets.extraction import CorpusFeatures, extract_corpus
+from companion.datasets.extraction import extract_corpus
 from companion.evaluation import tagging
 from companion.experiments.stages.identity import digest
-from companion.features import NS_LOG_MEL
+from companion.features import NS_LOG_MEL, Feature
 from companion.losses import recording_bce
 from companion.models.weak_cnn import Output, WeakCNN
+from companion.report.provenance import device_name, git_state
 from companion.store import Store
 from companion.training import Schedule, fit, make_fabric
 
@@ -39,6 +40,7 @@ class SourceConfig(BaseModel):
     Args:
         n_train: Training recordings.
         n_validation: Validation recordings; they choose the best epoch.
+        duration: Seconds of a recording.
         corpus_seed: Seed of the draw of the corpus.
         width: Factor on N_S's filters.
         pooling: Global pooling of the segment outputs.
@@ -52,6 +54,7 @@ class SourceConfig(BaseModel):
 
     n_train: int
     n_validation: int
+    duration: float = 10.0
     corpus_seed: int = 0
     width: float = 1.0
     pooling: str = "average"
@@ -74,19 +77,26 @@ class Source:
         classes: Its output classes.
         curve: One row an epoch: loss, validation MAP and MAUC, learning rate.
         measures: Validation measures of the network and of the level-only baseline.
+        description: The source data in words.
+        n_validation: Validation recordings.
+        n_recordings: Distinct original recordings in them.
     """
 
     network: WeakCNN
     classes: tuple[str, ...]
     curve: pd.DataFrame
     measures: Mapping[str, float]
+    description: str
+    n_validation: int = 0
+    n_recordings: int = 0
 
 
 class Recordings:
     """Training examples: log-mel in, weak labels out."""
 
-    def __init__(self, features: CorpusFeatures, labels: NDArray[np.float32]) -> None:
-        self.features, self.labels, self.lengths = features, labels, features.lengths
+    def __init__(self, features: Sequence[Feature], labels: NDArray[np.float32]) -> None:
+        self.features, self.labels = features, labels
+        self.lengths = [len(feature) for feature in features]
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Shape: ``(B, T, F)`` and ``(B, C)``."""
@@ -116,26 +126,18 @@ def train_source(
     """
     identity = digest(MODULES, corpus=corpus.fingerprint(), config=config.model_dump(), seed=seed, budget=budget)
     folder = paths.cache_root() / "source" / identity[:16]
-    store = Store(paths.cache_root() / "store")
-    split = {fold: tuple(clip for clip in corpus.clips if clip.fold == fold) for fold in (TRAIN, VALIDATION)}
-    data = {
-        fold: Recordings(
-            extract_corpus(corpus, NS_LOG_MEL, store, clips=clips, n_jobs=n_jobs), weak_labels(clips, corpus.classes)
-        )
-        for fold, clips in split.items()
-    }
+    finished = folder / "n_s.safetensors"
+    if finished.is_file():
+        return load_source(finished)
+    train, validation = (recordings(corpus, fold, n_jobs) for fold in (TRAIN, VALIDATION))
     torch.manual_seed(seed)
     network = WeakCNN(len(corpus.classes), width=config.width, pooling=config.pooling)
     fabric = make_fabric(device)
-
-    def validate(model: nn.Module) -> dict[str, float]:
-        return tag(model, data[VALIDATION], fabric.to_device)
-
     state = fit(
         network,
-        data[TRAIN],
+        train,
         lambda output, target: recording_bce(output.recording, target),
-        validate,
+        lambda model: tag(model, validation, fabric.to_device),
         config.schedule(budget),
         monitor="MAP",
         seed=seed,
@@ -143,10 +145,62 @@ def train_source(
         fabric=fabric,
         label=f"N_S on {corpus.name}",
     )
-    best = max(state.curve, key=lambda row: row["MAP"])
-    baseline = level_baseline(data[TRAIN], data[VALIDATION])
-    measures = {"MAP": best["MAP"], "MAUC": best["MAUC"], **{f"level-only {k}": v for k, v in baseline.items()}}
-    return Source(network.cpu().eval(), corpus.classes, pd.DataFrame(state.curve), measures)
+    return save_source(network, corpus, state.curve, level_baseline(train, validation), finished, str(fabric.device))
+
+
+def recordings(corpus: Dataset, fold: int, n_jobs: int) -> Recordings:
+    """The recordings of one fold of a source corpus, with their weak labels."""
+    clips = tuple(clip for clip in corpus.clips if clip.fold == fold)
+    store = Store(paths.cache_root() / "store")
+    features = extract_corpus(corpus, NS_LOG_MEL, store, clips=clips, n_jobs=n_jobs)
+    return Recordings(features, weak_labels(clips, corpus.classes))
+
+
+def save_source(
+    network: WeakCNN,
+    corpus: Dataset,
+    curve: Sequence[Mapping[str, float]],
+    baseline: Mapping[str, float],
+    path: Path,
+    device: str,
+) -> Source:
+    """Write a trained source network with what is known of it, and read it back."""
+    best = max(curve, key=lambda row: row["MAP"])
+    held = [clip for clip in corpus.clips if clip.fold == VALIDATION]
+    n_train = sum(clip.fold == TRAIN for clip in corpus.clips)
+    commit, dirty = git_state()
+    measures = {"MAP": best["MAP"], "MAUC": best["MAUC"]}
+    known = {
+        "description": f"{n_train} weakly labelled recordings ({corpus.name}, {len(corpus.classes)} classes)",
+        "measures": measures | {f"level-only {name}": value for name, value in baseline.items()},
+        "curve": list(curve),
+        "n_validation": len(held),
+        "n_recordings": len({recording for clip in held for recording in clip.recording.split("+")}),
+        "commit": commit,
+        "dirty": dirty,
+        "device": device_name(device),
+    }
+    checkpoints.save(checkpoints.Checkpoint(network.cpu(), corpus.classes, provenance=known), path)
+    return load_source(path)
+
+
+def load_source(path: Path) -> Source:
+    """Read a trained source network: this library's own, or a converted released checkpoint.
+
+    Raises:
+        CheckpointError: There is none, or it is damaged.
+    """
+    checkpoint = checkpoints.load(path)
+    known = checkpoint.provenance
+    return Source(
+        checkpoint.network,
+        checkpoint.classes,
+        pd.DataFrame(known.get("curve", [])),
+        known.get("measures", {}),
+        known.get("description", f"weights from {path.name}, {len(checkpoint.classes)} classes"),
+        known.get("n_validation", 0),
+        known.get("n_recordings", 0),
+    )
 
 
 def tag(model: nn.Module, data: Recordings, to_device: Any) -> dict[str, float]:

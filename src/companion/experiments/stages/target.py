@@ -59,10 +59,12 @@ class Target:
 
 def load_target(dataset: Dataset, n_jobs: int = 1) -> Target:
     """Extract, or find in the store, the features of a target corpus."""
-    return Target(dataset, extract_corpus(dataset, NS_LOG_MEL, Store(paths.cache_root() / "store"), n_jobs=n_jobs))
+    store = Store(paths.cache_root() / "store")
+    return Target(dataset, extract_corpus(dataset, NS_LOG_MEL, store, n_jobs=n_jobs))
 
 
 def straddling(recordings: Sequence[str], folds: Sequence[int]) -> set[str]:
     """Recordings with clips in more than one fold."""
     first: dict[str, int] = {}
-    return {name for name, fold in zip(recordings, folds, strict=True) if first.setdefault(name, fold) != fold}
+    pairs = zip(recordings, folds, strict=True)
+    return {name for name, fold in pairs if first.setdefault(name, fold) != fold}
