@@ -184,9 +184,7 @@ def test_source_and_target_share_no_class_no_recording_and_no_voice():
     assert set(source.classes) == set(SOURCE_CLASSES)
     assert not {name for clip in source.clips for name in clip.weak} & set(target.classes)
     assert not {clip.recording for clip in source.clips} & {clip.recording for clip in target.clips}
-    voices = [
-        {p.voice for score in corpus.scores.values() for p in score.placements} for corpus in (source, target)
-    ]
+    voices = [{p.voice for score in corpus.scores.values() for p in score.placements} for corpus in (source, target)]
     assert not voices[0] & voices[1]
 
 
@@ -222,9 +220,7 @@ def test_scenes_are_as_likely_to_hold_events_as_their_recipes_say():
 
 def test_every_class_is_heard_in_some_scene_and_no_background_is_unique():
     assert {label for scene in SCENES for label in scene.events} == set(CLASSES)
-    assert all(
-        any(a is not b and a.tilt[0] < b.tilt[1] and b.tilt[0] < a.tilt[1] for b in SCENES) for a in SCENES
-    )
+    assert all(any(a is not b and a.tilt[0] < b.tilt[1] and b.tilt[0] < a.tilt[1] for b in SCENES) for a in SCENES)
 
 
 @each_corpus

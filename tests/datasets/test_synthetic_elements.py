@@ -23,9 +23,7 @@ def test_a_blow_makes_each_mode_a_decaying_sine():
     frequencies, gains, decays = np.array([440.0, 1000.0]), np.array([1.0, 0.5]), np.array([0.1, 0.03])
     time = np.arange(4000)[:, None] / RATE
     expected = (gains * np.exp(-time / decays) * np.sin(2 * np.pi * frequencies * time)).sum(axis=1)
-    np.testing.assert_allclose(
-        elements.resonate(impulse(4000), frequencies, gains, decays), expected, atol=1e-10
-    )
+    np.testing.assert_allclose(elements.resonate(impulse(4000), frequencies, gains, decays), expected, atol=1e-10)
 
 
 def test_a_body_answers_two_blows_as_the_sum_of_each():

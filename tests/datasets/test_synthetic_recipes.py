@@ -158,9 +158,7 @@ def test_a_ball_bounces_faster_and_softer():
     np.testing.assert_allclose(flights[1:] / flights[:-1], restitution, atol=0.06)
 
 
-@pytest.mark.parametrize(
-    ("rising", "falling"), [("rising_chirp", "falling_chirp"), ("rising_sweep", "falling_sweep")]
-)
+@pytest.mark.parametrize(("rising", "falling"), [("rising_chirp", "falling_chirp"), ("rising_sweep", "falling_sweep")])
 def test_opposite_glides_differ_in_direction_only(rising: str, falling: str):
     rate = RECIPES[rising].rate[0]
     voice = Voice(float(np.mean(RECIPES[rising].pitch)), rate, colour=0.5, damping=0.0)
@@ -186,7 +184,6 @@ def test_more_sources_make_a_flow_denser(name: str):
     """The more there are, the less stand the loud moments out: the median of the envelope nears its mean."""
     recipe = RECIPES[name]
     sparse, dense = (
-        envelope(sound(name, Voice(recipe.pitch[0], rate, colour=0.5, damping=0.5), 4.0))
-        for rate in recipe.rate
+        envelope(sound(name, Voice(recipe.pitch[0], rate, colour=0.5, damping=0.5), 4.0)) for rate in recipe.rate
     )
     assert np.median(sparse) / sparse.mean() < 0.8 * np.median(dense) / dense.mean()

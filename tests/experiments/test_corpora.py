@@ -73,6 +73,6 @@ def test_an_excerpt_starts_just_before_the_event_and_stays_inside():
 
 def test_tables_name_every_class_and_scene():
     classes, scenes = class_table(), scene_table()
-    assert tuple(classes.index.get_level_values("class")) == CLASSES
+    assert tuple(classes["class"]) == CLASSES
     assert (classes["task"] == "target").sum() == 10
-    assert tuple(scenes.index) == tuple(scene.name for scene in SCENES)
+    assert tuple(scenes["scene"]) == tuple(scene.name for scene in SCENES)

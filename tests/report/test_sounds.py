@@ -4,7 +4,6 @@ import base64
 import io
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
@@ -14,7 +13,7 @@ from companion.report.sounds import PEAK, Picture, log_mel_grid, players, pooled
 
 def test_a_player_carries_its_sound_and_no_address():
     tone = 0.01 * np.sin(np.arange(2205) / 10)
-    markup = players({"calls": {"<bark>": tone}}, 22_050)._repr_html_()
+    markup = players({"calls": {"<bark>": tone}}, 22_050).html
     assert "http" not in markup
     assert "&lt;bark&gt;" in markup
     assert "<bark>" not in markup
@@ -26,7 +25,7 @@ def test_a_player_carries_its_sound_and_no_address():
 
 
 def test_silence_stays_silence():
-    assert "audio/wav" in players({"": {"nothing": np.zeros(100)}}, 22_050)._repr_html_()
+    assert "audio/wav" in players({"": {"nothing": np.zeros(100)}}, 22_050).html
 
 
 @pytest.mark.parametrize(("count", "columns"), [(7, 3), (1, 1), (6, 6)])
@@ -40,7 +39,6 @@ def test_a_grid_draws_each_picture_once(count: int, columns: int):
     assert [axis.get_title() for axis in drawn] == [picture.title for picture in pictures]
     assert all(axis.images[0].get_array().shape == (8, 12) for axis in drawn)
     assert all(list(axis.lines[0].get_xdata()) == [1.0, 2.0] for axis in drawn)
-    plt.close(figure)
 
 
 def test_pooling_keeps_a_click_visible():

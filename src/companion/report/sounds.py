@@ -1,30 +1,20 @@
 """Sounds to hear and to see: players that carry their own audio, and small log-mel pictures side by side."""
 
-import base64
-import html
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import matplotlib.pyplot as plt
 import numpy as np
 import soundfile
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from companion.report.display import Shown, data_uri, escape
+from companion.report.figures import BLUE, styled
+
 PEAK = 0.5  # of every sound in a player: comfortable, and equal from one to the next
 RANGE = 60.0  # decibels below its maximum that a picture shows
-
-
-@dataclass(frozen=True)
-class Players:
-    """HTML that a notebook shows as audio players."""
-
-    markup: str = field(repr=False)  # megabytes, and notebooks keep the repr beside the HTML
-
-    def _repr_html_(self) -> str:
-        return self.markup
 
 
 @dataclass(frozen=True)
@@ -44,7 +34,7 @@ class Picture:
     events: Sequence[tuple[float, float]] = ()
 
 
-def players(groups: Mapping[str, Mapping[str, NDArray[np.floating]]], sample_rate: int) -> Players:
+def players(groups: Mapping[str, Mapping[str, NDArray[np.floating]]], sample_rate: int) -> Shown:
     """Players in groups under headings. The page needs no other file, so it can be heard offline.
 
     Args:
@@ -55,16 +45,16 @@ def players(groups: Mapping[str, Mapping[str, NDArray[np.floating]]], sample_rat
     for heading, sounds in groups.items():
         items = "".join(_player(name, samples, sample_rate) for name, samples in sounds.items())
         row = "display:flex;flex-wrap:wrap;gap:0.5rem 1rem"
-        parts.append(f'<p><strong>{html.escape(heading)}</strong></p><div style="{row}">{items}</div>')
-    return Players("".join(parts))
+        parts.append(f'<p><strong>{escape(heading)}</strong></p><div style="{row}">{items}</div>')
+    words = "\n".join(f"- {heading}: {', '.join(sounds)}" for heading, sounds in groups.items())
+    return Shown("".join(parts), f"Sounds to hear on the page:\n\n{words}")
 
 
 def _player(name: str, samples: NDArray[np.floating], sample_rate: int) -> str:
     file = io.BytesIO()
     scaled = samples * (PEAK / max(float(np.abs(samples).max()), 1e-12))
     soundfile.write(file, scaled, sample_rate, format="WAV", subtype="PCM_16")
-    source = "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
-    label = html.escape(name, quote=True)
+    source, label = data_uri(file.getvalue(), "audio/wav"), escape(name)
     return (
         f'<div style="width:11rem"><span>{label}</span><br>'
         f'<audio controls preload="metadata" aria-label="{label}" style="width:100%;height:2rem" '
@@ -72,6 +62,7 @@ def _player(name: str, samples: NDArray[np.floating], sample_rate: int) -> str:
     )
 
 
+@styled
 def log_mel_grid(pictures: Sequence[Picture], columns: int, *, width: float = 10.0) -> Figure:
     """Small multiples of log-mel spectrograms on common axes, labelled events as bars above each.
 
@@ -81,18 +72,16 @@ def log_mel_grid(pictures: Sequence[Picture], columns: int, *, width: float = 10
         width: Of the figure, inches.
     """
     rows = -(-len(pictures) // columns)
-    height = 0.85 * width * rows / columns
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width, height + 0.4), sharex=True, sharey=True, squeeze=False
-    )
-    # margins in inches, set at once: an automatic layout of thirty panels takes seconds
-    figure.subplots_adjust(
-        left=0.6 / width, right=1 - 0.1 / width, bottom=0.5 / (height + 0.4), top=1 - 0.25 / (height + 0.4),
-        wspace=0.12, hspace=0.3,
-    )  # fmt: skip
-    for axis in axes.flat[len(pictures) :]:
+    height = 0.85 * width * rows / columns + 0.4
+    # margins in inches, set once: an automatic layout of thirty panels takes seconds
+    figure = Figure(figsize=(width, height), layout="none")  # type: ignore[arg-type]  # the stub forgets "none"
+    margins = {"left": 0.6 / width, "right": 1 - 0.1 / width, "bottom": 0.5 / height, "top": 1 - 0.25 / height}
+    axes = figure.subplots(
+        rows, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=margins | {"wspace": 0.12, "hspace": 0.3}
+    ).flat
+    for axis in axes[len(pictures) :]:
         axis.set_axis_off()
-    for axis, picture in zip(axes.flat, pictures, strict=False):
+    for axis, picture in zip(axes, pictures, strict=False):
         _draw(axis, picture)
     figure.supxlabel("time (s)", fontsize="small")
     figure.supylabel("mel band", fontsize="small")
@@ -107,15 +96,12 @@ def _draw(axis: Axes, picture: Picture) -> None:
         vmin=top - RANGE, vmax=top, extent=(0, picture.duration, 0, bands),
     )  # fmt: skip
     for onset, offset in picture.events:
-        axis.plot([onset, offset], [1.04 * bands] * 2, color="#0072B2", linewidth=2, solid_capstyle="butt")
+        axis.plot([onset, offset], [1.04 * bands] * 2, color=BLUE, linewidth=2, solid_capstyle="butt")
     axis.set_ylim(0, 1.08 * bands)
-    axis.set_title(picture.title, fontsize="small", pad=2)
+    axis.set_title(picture.title, loc="center", fontsize="small", pad=2)
     axis.set_xticks([0, round(picture.duration)])
     axis.set_yticks([0, bands])
     axis.tick_params(labelsize="x-small", length=2)
-    axis.grid(visible=False)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
 
 
 def pooled(log_mel: NDArray[np.floating], frames: int = 4, bands: int = 2) -> NDArray[np.floating]:

@@ -25,9 +25,7 @@ def ring_modes(count: int) -> Samples:
     return modes / modes[0]
 
 
-def strike(
-    voice: Voice, ratios: Samples, decay: float, times: Samples, strengths: Samples, n: int
-) -> Samples:
+def strike(voice: Voice, ratios: Samples, decay: float, times: Samples, strengths: Samples, n: int) -> Samples:
     """Blows at ``times`` on a body with modes at ``voice.pitch * ratios``.
 
     Higher modes die sooner, in inverse proportion to their frequency (constant quality factor). The contact
