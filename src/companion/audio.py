@@ -138,7 +138,7 @@ def save(path: Path | str, audio: Audio) -> None:
             expected="a name that ends with .wav, .flac or .ogg",
             repair="change the suffix",
         )
-    with atomic_path(path) as temporary:
-        with soundfile.SoundFile(temporary, "w", audio.sample_rate, channels=1) as file:
-            for start in range(0, len(audio.samples), BLOCK):
-                file.write(audio.samples[start : start + BLOCK])
+    rate = audio.sample_rate
+    with atomic_path(path) as temporary, soundfile.SoundFile(temporary, "w", rate, channels=1) as file:
+        for start in range(0, len(audio.samples), BLOCK):
+            file.write(audio.samples[start : start + BLOCK])
