@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     chosen = parser.parse_args()
     warnings.filterwarnings("ignore", message="Empty filters detected")
-    print(f"librosa {librosa.__version__}, numpy {np.__version__}, one thread, processor time, fastest of {chosen.rounds} rounds")
+    print(f"librosa {librosa.__version__}, numpy {np.__version__}, one thread, best of {chosen.rounds}")
     for name, samples in recordings(chosen.files, chosen.seconds).items():
         print(f"\n{name}\n{'':28}{'ours':>10}{'librosa':>12}{'ratio':>8}{'largest difference':>22}")
         for spec in SPECS:
