@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from companion.errors import ParameterError
 from companion.models.weak_cnn import WeakCNN
-from companion.transfer import METHODS, Adapted, adapt, trunk_outputs
+from companion.transfer import METHODS, Adapted, AdaptedNet, adapt, stack, trunk_outputs
 
 N, C = 24, 3
 
@@ -26,9 +26,7 @@ def task(network) -> tuple[list[Tensor], NDArray[np.int64]]:
     return trunk_outputs(network, clips), classes
 
 
-def run(
-    network: WeakCNN, method: str, task: tuple[list[Tensor], NDArray[np.int64]], **options: object
-) -> Adapted:
+def run(network: WeakCNN, method: str, task: tuple[list[Tensor], NDArray[np.int64]], **options: object) -> Adapted:
     """A short adaptation."""
     trunks, classes = task
     return adapt(network, method, trunks, classes, C, **{"epochs": 8, "lr": 1e-3, "batch_size": 8, **options})
@@ -81,6 +79,27 @@ def test_the_same_seed_gives_the_same_network_and_another_another(network, task)
     for name, value in first.network.state_dict().items():
         assert torch.equal(again.network.state_dict()[name], value), name
     assert not torch.equal(first.network.f_t.weight, other.network.f_t.weight)
+
+
+def test_it_is_adam_on_the_cross_entropy_of_batches_of_even_size(network, task):
+    """The same steps written out, with unfused Adam and F1 as a convolution."""
+    trunks, classes = task
+    adapted = adapt(network, "I", trunks, classes, C, epochs=3, lr=1e-3, batch_size=10, seed=4)
+    plain = AdaptedNet(network, "I", C, generator=torch.Generator().manual_seed(4)).train()
+    plain.segment_representation = plain.network.segment_representation
+    learning = [parameter for parameter in plain.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(learning, lr=1e-3, fused=False)
+    rng = np.random.default_rng(4)
+    for row in adapted.curve:
+        losses = []
+        for indices in rng.permutation(N).reshape(3, 8):
+            scores = plain.head(*stack([trunks[i] for i in indices])).recording
+            losses.append(nn.functional.nll_loss(scores, torch.tensor(classes[indices])))
+            optimizer.zero_grad()
+            losses[-1].backward()
+            optimizer.step()
+        assert row["loss"] == pytest.approx(float(torch.stack(losses).detach().mean()), rel=1e-4)
+    torch.testing.assert_close(adapted.network.f_t.weight, plain.f_t.weight, rtol=1e-3, atol=1e-4)
 
 
 def test_the_first_step_is_adams_at_the_published_rate(network, task):

@@ -108,9 +108,7 @@ def test_head_is_its_definition(network, batch):
             else:
                 f2 = torch.relu(f1 @ adapted.network.f2.weight[:, :, 0, 0].T + adapted.network.f2.bias)
                 torch.testing.assert_close(output.f2[i, :k], f2)
-                expected = (
-                    adapted.f_t(f2).softmax(1).mean(0) if name == "II" else adapted.f_t(f2.mean(0)).softmax(0)
-                )
+                expected = adapted.f_t(f2).softmax(1).mean(0) if name == "II" else adapted.f_t(f2.mean(0)).softmax(0)
             torch.testing.assert_close(output.recording[i].exp(), expected)
             assert float(output.recording[i].detach().exp().sum()) == pytest.approx(1, abs=1e-5)
 
@@ -145,12 +143,7 @@ def test_pooled_score_is_the_pooled_probability(network, pooling, multi_label):
 def test_pool_first_pools_the_logits(network, batch):
     def recordings(method: str, first: bool) -> Tensor:
         generator = torch.Generator().manual_seed(0)
-        return (
-            AdaptedNet(network, method, 3, pool_first=first, generator=generator)
-            .eval()
-            .head(*batch)
-            .recording
-        )
+        return AdaptedNet(network, method, 3, pool_first=first, generator=generator).eval().head(*batch).recording
 
     adapted = AdaptedNet(network, "I", 3, pool_first=True, generator=torch.Generator().manual_seed(0)).eval()
     f1 = adapted.head(*batch).f1
