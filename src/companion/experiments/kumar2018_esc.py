@@ -48,6 +48,7 @@ class Config(BaseModel):
         scratch_batch: Recordings in one of its steps.
         width: Factor on N_S's filters, for the networks that are not transferred.
         per_decade: Values of C in a factor of ten.
+        control_probes: Probes of everything that is not transferred from the source.
         n_resamples: Resamples of every interval.
     """
 
@@ -65,19 +66,23 @@ class Config(BaseModel):
     scratch_batch: int = 16
     width: float = 1.0
     per_decade: int = 2
+    control_probes: tuple[str, ...] = ("LIBLINEAR", "LIBLINEAR, standardised")
     n_resamples: int = 2000
 
 
 CONFIGS: dict[str, Config] = {
     "demo": Config(
-        source=SourceConfig(n_train=240, n_validation=80, duration=4.0, epochs=6, width=0.125, decay="cosine", lr=2e-3),
+        source=SourceConfig(
+            n_train=240, n_validation=80, duration=4.0, epochs=8, batch_size=8, width=0.25, decay="cosine", lr=2e-3
+        ),
         target="synthetic",
         clips_per_class=15,
-        clip_duration=3.0,
+        clip_duration=3.5,
         adaptation_epochs=20,
-        scratch_epochs=3,
-        width=0.125,
+        scratch_epochs=2,
+        width=0.25,
         per_decade=1,
+        control_probes=("LIBLINEAR",),
     ),
     # The schedule is the longest that fits; chosen before any target clip was scored (see the page).
     "esc50": Config(
@@ -172,6 +177,7 @@ def run(parameters: Parameters) -> Run:
         scratch_batch=config.scratch_batch,
         width=config.width,
         per_decade=config.per_decade,
+        control_probes=config.control_probes,
     )
     predictions, tables = predict(plan, target, [source.network for source in sources], device)
     embedding, trustworthiness = embed(sources[0].network, target, parameters.seed, device)

@@ -51,15 +51,16 @@ def probe_fold(
     recordings: NDArray[Any] | None = None,
     probe: str = "LIBLINEAR",
     per_decade: int = 2,
+    patience: float = np.inf,
 ) -> FoldProbe:
     """Train a linear SVM on the training folds and apply it to a test fold.
 
     C is chosen by leave-one-fold-out cross-validation over the training folds; the scaler, where there is one, is
     fitted on whatever the model is trained on. Nothing of the test fold enters: not even the range of the grid. The
-    range is not guessed but runs over everything C can do: from where every clip lies inside the margin and a smaller
-    C only shrinks the same classifier, to the hard margin, where a larger one changes nothing (or to the end of double
-    precision). It must be that wide: unscaled outputs of a network may need a C of 10⁷. Of several C with the same
-    best score the smallest is taken.
+    range is not guessed: it begins where every clip lies inside the margin and a smaller C only shrinks the same
+    classifier, and ends at the hard margin, where a larger one changes nothing, or when patience is out. It must be
+    wide: unscaled outputs of a network may need a C of 10⁷. Of several C with the same best score the smallest is
+    taken.
 
     Args:
         features: Training clips. Shape: ``(N, D)``.
@@ -70,6 +71,7 @@ def probe_fold(
             recording lies on both sides. Shape: ``(N,)``.
         probe: ``"LIBLINEAR"`` as the paper describes it, or ``"LIBLINEAR, standardised"`` (zero mean, unit variance).
         per_decade: Values of C in a factor of ten.
+        patience: Factors of ten without a better inner accuracy after which a larger C is not tried.
 
     Returns:
         FoldProbe: Predictions, and how they came about.
@@ -81,7 +83,7 @@ def probe_fold(
     Source: Kumar et al. 2018, section 4 (linear SVM of LIBLINEAR, C by cross-validation on the training set); scaling,
     bias and grid are not stated there.
     """
-    clips = _Clips(features, labels, folds, recordings, probe, per_decade, fewest=2)
+    clips = _Clips(features, labels, folds, recordings, probe, per_decade, patience, fewest=2)
     inner = {fold: _path(clips, (fold,)) for fold in clips.names}
     return _outer(clips, np.ones(len(clips.labels), dtype=bool), np.asarray(test_features, dtype=np.float64), inner)
 
@@ -94,6 +96,7 @@ def probe_folds(
     recordings: NDArray[Any] | None = None,
     probe: str = "LIBLINEAR",
     per_decade: int = 2,
+    patience: float = np.inf,
 ) -> list[FoldProbe]:
     """`probe_fold` on each fold in turn, for features that are the same whichever fold is tested.
 
@@ -103,7 +106,7 @@ def probe_folds(
 
     Args:
         features: All clips. Shape: ``(N, D)``.
-        labels, folds, recordings, probe, per_decade: As for `probe_fold`; three folds or more.
+        labels, folds, recordings, probe, per_decade, patience: As for `probe_fold`; three folds or more.
 
     Returns:
         list[FoldProbe]: One a fold, folds ascending.
@@ -111,7 +114,7 @@ def probe_folds(
     Raises:
         ParameterError, DataError: As `probe_fold`.
     """
-    clips = _Clips(features, labels, folds, recordings, probe, per_decade, fewest=3)
+    clips = _Clips(features, labels, folds, recordings, probe, per_decade, patience, fewest=3)
     paths = {pair: _path(clips, pair) for pair in combinations(clips.names, 2)}
     results = []
     for fold in clips.names:
@@ -132,6 +135,7 @@ class _Clips:
         recordings: NDArray[Any] | None,
         probe: str,
         per_decade: int,
+        patience: float,
         fewest: int,
     ) -> None:
         if probe not in PROBES:
@@ -139,7 +143,7 @@ class _Clips:
         self.features = np.asarray(features, dtype=np.float64)
         self.labels, self.folds = np.asarray(labels), np.asarray(folds)
         self.recordings = np.arange(len(self.features)) if recordings is None else np.asarray(recordings)
-        self.standardised, self.per_decade = PROBES[probe], per_decade
+        self.standardised, self.per_decade, self.patience = PROBES[probe], per_decade, patience
         self.names = np.unique(self.folds)
         lengths = [len(self.labels), len(self.folds), len(self.recordings)]
         if self.features.ndim != 2 or {len(self.features)} != set(lengths):
@@ -161,13 +165,13 @@ class _Path:
     accuracy: dict[Any, list[float]]
     n_unconverged: int
 
-    @property
-    def last(self) -> int:
-        return self.first + len(next(iter(self.accuracy.values()))) - 1
+    def last(self, fold: Any) -> int:
+        return self.first + len(self.accuracy[fold]) - 1
 
     def at(self, fold: Any, steps: NDArray[np.intp]) -> Array:
         """Accuracy at these steps; beyond either end the classifier is the one at the end."""
-        return np.array(self.accuracy[fold])[np.clip(steps, self.first, self.last) - self.first]
+        known = np.array(self.accuracy[fold])
+        return known[np.clip(steps - self.first, 0, len(known) - 1)]
 
 
 def _path(clips: _Clips, held_out: tuple[Any, ...]) -> _Path:
@@ -177,18 +181,26 @@ def _path(clips: _Clips, held_out: tuple[Any, ...]) -> _Path:
     machine = Machine(clips.features[seen], clips.labels[seen], clips.features[out], standardised=clips.standardised)
     accuracy: dict[Any, list[float]] = {fold: [] for fold in held_out}
     steps, n_unconverged = [], 0
+    open_folds = set(held_out)
     for step, solution in machine.path(clips.per_decade):
         right = machine.predict(solution) == clips.labels[out]
-        for fold, scores in accuracy.items():
+        for fold in sorted(open_folds):
+            scores = accuracy[fold]
             scores.append(float(right[clips.folds[out] == fold].mean()))
+            if len(scores) - 1 - int(np.argmax(scores)) >= clips.patience * clips.per_decade:
+                open_folds.remove(fold)
         steps.append(step)
         n_unconverged += int((~solution.converged).sum())
+        if not open_folds:
+            break
     return _Path(steps[0], accuracy, n_unconverged)
 
 
 def _outer(clips: _Clips, training: NDArray[np.bool_], test: Array, inner: dict[Any, _Path]) -> FoldProbe:
     """Choose C by the inner paths, the smallest of equals; train with it on all training folds, and apply."""
-    steps = np.arange(min(path.first for path in inner.values()), max(path.last for path in inner.values()) + 1)
+    steps = np.arange(
+        min(path.first for path in inner.values()), max(path.last(fold) for fold, path in inner.items()) + 1
+    )
     grid = 10.0 ** (steps / clips.per_decade)
     curve = np.mean([path.at(fold, steps) for fold, path in inner.items()], axis=0)
     best = int(np.argmax(curve >= curve.max() - TIE))

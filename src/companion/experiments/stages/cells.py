@@ -48,10 +48,12 @@ class Probing:
 
     Args:
         per_decade: Values of C in a factor of ten.
+        patience: Factors of ten without a better inner accuracy after which a larger C is not tried.
         probes: Names of the probes.
     """
 
     per_decade: int = 2
+    patience: float = 4.0
     probes: tuple[str, ...] = tuple(PROBES)
 
 
@@ -116,6 +118,7 @@ def fixed_cells(
             recordings=target.recordings,
             probe=probe,
             per_decade=probing.per_decade,
+            patience=probing.patience,
         )
         for _, x, probe in work
     )
@@ -183,6 +186,7 @@ def probed(
             recordings=target.recordings[train],
             probe=probe,
             per_decade=probing.per_decade,
+            patience=probing.patience,
         )
         for column, probe in keys
     )

@@ -88,46 +88,28 @@ def claims(table: Table, probe: str, item: str) -> None:
     def cell(row: str, column: str, trunk: str = "source") -> Key:
         return Key(trunk, row, column, probe)
 
+    def differ(a: Key, b: Key, row: str, column: str) -> None:
+        if a in table.correct and b in table.correct:
+            table.difference(a, b, item, row, column)
+
     for row in ADAPTED:
         for column in COLUMNS:
-            if cell(row, column) in table.correct:
-                table.difference(cell(row, column), cell("N_S", column), item, f"{row} - N_S", column)
-                table.difference(
-                    cell(row, column),
-                    cell(row, column, "untrained"),
-                    item,
-                    f"{row} - {row} (untrained trunk)",
-                    column,
-                )
+            differ(cell(row, column), cell("N_S", column), f"{row} - N_S", column)
     for row in ("N_S", *ADAPTED):
         for layer in ("F1", "F2"):
-            if cell(row, f"{layer} max") in table.correct:
-                table.difference(
-                    cell(row, f"{layer} max"),
-                    cell(row, f"{layer} avg"),
-                    item,
-                    row,
-                    f"{layer} max - {layer} avg",
-                )
+            differ(cell(row, f"{layer} max"), cell(row, f"{layer} avg"), row, f"{layer} max - {layer} avg")
     for row in ("N_S", "N_T^II", "N_T^III"):
-        table.difference(cell(row, "F2 max"), cell(row, "F1 max"), item, row, "F2 max - F1 max")
-    for column in COLUMNS:
-        table.difference(
-            cell("N_S", column), cell("N_S", column, "untrained"), item, "N_S - N_S (untrained trunk)", column
-        )
-    for control, column in (("log-mel statistics", "features"), ("N_S from scratch", "F1 max")):
-        table.difference(cell("N_S", "F1 max"), cell(control, column, "none"), item, f"N_S - {control}", "F1 max")
-    if probe == PLAIN:
-        table.difference(
-            cell("N_S", "F1 max"), Key("none", "N_S from scratch", OWN_OUTPUT, ""), item,
-            "N_S - N_S from scratch", f"F1 max - {OWN_OUTPUT}",
-        )  # fmt: skip
-    for row, column in (("N_S", "F2 max"), ("N_S", "F1 max"), ("N_T^III", "F2 max")):
-        if probe == STANDARDISED:
-            table.difference(
-                Key("source", row, column, STANDARDISED), Key("source", row, column, PLAIN), item,
-                f"{row}, standardised - unscaled", column,
-            )  # fmt: skip
+        differ(cell(row, "F2 max"), cell(row, "F1 max"), row, "F2 max - F1 max")
+    for row in ("N_S", *ADAPTED):
+        for column in COLUMNS:
+            differ(cell(row, column), cell(row, column, "untrained"), f"{row} - {row} (untrained trunk)", column)
+    differ(cell("N_S", "F1 max"), cell("log-mel statistics", "features", "none"), "N_S - log-mel statistics", "F1 max")
+    differ(cell("N_S", "F1 max"), cell("N_S from scratch", "F1 max", "none"), "N_S - N_S from scratch", "F1 max")
+    own = Key("none", "N_S from scratch", OWN_OUTPUT, "")
+    differ(cell("N_S", "F1 max"), own, "N_S - N_S from scratch", f"F1 max - {OWN_OUTPUT}")
+    if probe == STANDARDISED:
+        for row, column in (("N_S", "F1 max"), ("N_S", "F2 max"), ("N_T^III", "F2 max")):
+            differ(cell(row, column), Key("source", row, column, PLAIN), f"{row}, standardised - unscaled", column)
 
 
 def source_rows(common: Common, sources: Sequence[Source]) -> list[dict[str, Any]]:

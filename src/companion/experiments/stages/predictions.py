@@ -14,6 +14,7 @@ from companion.experiments.stages import scratch
 from companion.experiments.stages.cells import (
     Adaptation,
     Cell,
+    Probing,
     adapted,
     fixed_cells,
     network_trunks,
@@ -37,6 +38,7 @@ class Plan:
         scratch_batch: Recordings in one of its steps.
         width: Factor on the filters of the networks that are not transferred.
         per_decade: Values of C in a factor of ten.
+        control_probes: Probes of everything that is not transferred from the source.
     """
 
     seeds: tuple[int, ...]
@@ -45,6 +47,7 @@ class Plan:
     scratch_batch: int
     width: float
     per_decade: int
+    control_probes: tuple[str, ...]
 
 
 def predict(
@@ -68,25 +71,28 @@ def predict(
         found[Key(cell.trunk, cell.row, cell.column, cell.probe)].append(cell)
 
     settings = Adaptation(epochs=plan.adaptation_epochs)
-    probing = Probing(plan.per_decade)
+    probing, controls = Probing(plan.per_decade), Probing(plan.per_decade, probes=plan.control_probes)
     for number, seed in enumerate(plan.seeds):
         source = networks[number % len(networks)]
         torch.manual_seed(seed)
         untrained = WeakCNN(source.n_classes, width=plan.width).eval()
         for trunk, network in (("source", source), ("untrained", untrained)):
             trunks = network_trunks(network, target, device)
+            probing_here = probing if trunk == "source" else controls
             # A source network used again for another seed would give the same cells again.
             if trunk == "untrained" or number < len(networks):
-                for cell in off_the_shelf(trunk, network, trunks, target, probing):
+                for cell in off_the_shelf(trunk, network, trunks, target, probing_here):
                     keep(cell)
-            for cell, curve in adapted(trunk, network, trunks, target, settings, probing, seed=seed, device=device):
+            for cell, curve in adapted(
+                trunk, network, trunks, target, settings, probing_here, seed=seed, device=device
+            ):
                 keep(cell)
                 curves += curve
     for name, x in (("log-mel statistics", target.statistics()), ("level only", target.level())):
-        for cell in fixed_cells("none", name, {"features": x}, target, probing):
+        for cell in fixed_cells("none", name, {"features": x}, target, controls):
             keep(cell)
     for cell in scratch.cells(
-        target, plan.scratch_epochs, plan.scratch_batch, plan.width, probing, plan.seeds[0], device
+        target, plan.scratch_epochs, plan.scratch_batch, plan.width, controls, plan.seeds[0], device
     ):
         keep(cell)
     return found, {
