@@ -1,4 +1,4 @@
-"""The command line: ``companion doctor | fetch | validate | run | build | experiment | scorecard``."""
+"""The command line: ``companion doctor | fetch | validate | events | convert | run | build | experiment | scorecard``."""
 
 import difflib
 import importlib
@@ -86,6 +86,37 @@ def validate(dataset: DatasetArgument, data: DataOption = "") -> None:
     if not report.ok:
         _out.print(f"repair: companion fetch {dataset}", markup=False)
         raise typer.Exit(1)
+
+
+@app.command()
+def events(
+    dataset: DatasetArgument,
+    data: DataOption = "",
+    output: Annotated[Path, typer.Option(help="Table to write.")] = Path("data", "events", "esc50.csv"),
+) -> None:
+    """Cut the events out of ESC-50's clips and write the table of cuts."""
+    from companion.events import write_event_table
+
+    _chosen("dataset", dataset, {"esc50": write_event_table})
+    cuts = write_event_table(_root(data), output)
+    _out.print(f"{len(cuts)} events of {len({row.clip for row in cuts})} clips: {output}", markup=False)
+
+
+@app.command()
+def convert(
+    released: Annotated[Path, typer.Argument(help="The authors' released checkpoint, a Python pickle.")],
+    classes: Annotated[Path, typer.Argument(help="Its class order: one class name a line.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="[default: checkpoints/ns-audioset.safetensors in the data folder]", show_default=False),
+    ] = None,
+) -> None:
+    """Convert the released weights to safetensors, without executing the pickle, for the `paper` profile."""
+    from companion import checkpoints
+
+    target = output or paths.data_root() / "checkpoints" / "ns-audioset.safetensors"
+    checkpoints.convert(released, target, classes=_lines(classes))
+    _out.print(f"converted  {target}", markup=False)
 
 
 @app.command()
@@ -216,6 +247,14 @@ def _source(notebook: Path) -> Path:
         return notebook
     page = _checkout() / "book" / notebook.with_suffix(".ipynb")
     return page if page.is_file() else notebook
+
+
+def _lines(path: Path) -> list[str]:
+    """Lines of a text file."""
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}", expected="a text file, one class name a line") from error
 
 
 def _parameters(

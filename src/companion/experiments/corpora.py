@@ -12,8 +12,11 @@ from sklearn.svm import LinearSVC
 
 from companion.audio import Audio, resample
 from companion.datasets.base import Clip, Dataset
+from companion.datasets.esc50 import DURATION, ESC50
 from companion.datasets.synthetic import RECIPES, SCENES, TARGET_CLASSES
+from companion.events import length_statistics, read_table
 from companion.features import NS_LOG_MEL, LogMel, extract
+from companion.report.repository import checkout
 
 FRAME = 2205  # samples in which a level is taken: 50 ms at 44.1 kHz
 
@@ -173,3 +176,14 @@ def difficulty_table(found: Mapping[str, Difficulty]) -> pd.DataFrame:
 
 def _range(ends: tuple[float, float]) -> str:
     return f"{ends[0]:g} to {ends[1]:g}".replace("-", "−")
+
+
+def event_lengths() -> pd.DataFrame:
+    """How long the events cut from ESC-50 are, class by class, from the committed table."""
+    cuts = read_table(checkout() / "data" / "events" / "esc50.csv")
+    table = length_statistics(cuts, ESC50.sample_rate, DURATION).reset_index()
+    names = {"label": "class", "n_cuts": "events", "n_clips": "clips", "n_recordings": "recordings"}
+    table["label"] = table["label"].str.replace("_", " ")
+    table[["median", "p5", "p95"]] = table[["median", "p5", "p95"]].map("{:.2f}".format)
+    table["active"] = table["active"].map("{:.0%}".format)
+    return table.rename(columns={**names, "p5": "5 % are shorter", "p95": "95 % are shorter", "active": "of the clip"})
