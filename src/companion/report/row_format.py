@@ -39,19 +39,21 @@ def read_csv(path: Path) -> pd.DataFrame:
         DataError: The file cannot be parsed.
     """
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip")
+        return pd.read_csv(path, keep_default_na=False, na_values=[""])
     except (ValueError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path} is damaged: {error}", expected="a comma-separated table", repair=_REPAIR
         ) from error
 
 
-def checked_provenance(provenance: dict[str, Any], folder: Path) -> dict[str, Any]:
+def checked_provenance(provenance: Any, folder: Path) -> dict[str, Any]:
     """Provenance with every field there and of its type.
 
     Raises:
         DataError: Names the field and the folder.
     """
+    if not isinstance(provenance, dict):
+        raise DataError(f"{folder}: provenance.json holds no JSON object", expected="an object", repair=_REPAIR)
     for name, kind in _PROVENANCE.items():
         if not isinstance(provenance.get(name), kind):
             came = type(provenance[name]).__name__ if name in provenance else "nothing"

@@ -1,0 +1,112 @@
+"""The scorecard as a page shows it: a legend, counts, and every row in one table that can be filtered offline."""
+
+import math
+
+import pandas as pd
+
+from companion.report.display import Shown, escape, scrolling
+from companion.report.published import SHORT_NAMES
+from companion.report.scorecard import STATUSES
+from companion.report.symbols import as_html
+from companion.report.tables import number, plain_table
+
+MEANINGS = {
+    "exact": "follows from definitions, and the named test proves it",
+    "reproduced": "measured on the paper's own data, and the published value lies in the interval",
+    "restaged": "same method, measure and aggregation on real audio; for a class, one of the same meaning",
+    "simulated": "computed on synthetic sound only",
+    "waiting": "not measured; the row says which data it needs and the command to run then",
+    "cited": "another group's number, quoted by the paper",
+}
+
+_CONTROLS = """<p><label>Paper <select data-filter="paper"><option value="">all</option>{papers}</select></label>
+<label>Status <select data-filter="status"><option value="">all</option>{statuses}</select></label>
+<label>Words <input type="search" data-filter="words" size="18"></label>
+<output aria-live="polite">{total} rows</output></p>"""
+
+_SCRIPT = """<script>
+(() => {
+  const box = document.currentScript.closest(".companion"), out = box.querySelector("output");
+  const [paper, status, words] = ["paper", "status", "words"].map(n => box.querySelector(`[data-filter=${n}]`));
+  const rows = [...box.querySelectorAll("tbody tr")];
+  box.addEventListener("input", () => {
+    const wanted = words.value.toLowerCase().split(" ").filter(Boolean);
+    let n = 0;
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = (paper.value && row.dataset.paper !== paper.value)
+        || (status.value && row.dataset.status !== status.value) || !wanted.every(word => text.includes(word));
+      n += !row.hidden;
+    }
+    out.textContent = `${n} of ${rows.length} rows`;
+  });
+})();
+</script>"""
+
+
+def legend() -> Shown:
+    """What each status means."""
+    frame = pd.DataFrame({"status": list(MEANINGS), "meaning": list(MEANINGS.values())})
+    return plain_table(frame, "The six statuses")
+
+
+def counts_table(counts: pd.DataFrame) -> Shown:
+    """Rows per paper and status with their totals.
+
+    Args:
+        counts: From :func:`companion.report.scorecard.status_counts`.
+    """
+    whole = pd.concat([counts, counts.sum().to_frame("all four").T])
+    whole["rows"] = whole.sum(axis=1)
+    whole.insert(0, "paper", [SHORT_NAMES.get(paper, paper) for paper in whole.index])
+    return plain_table(whole, "Published rows by status")
+
+
+def account(scorecard: pd.DataFrame) -> Shown:
+    """Every published row with its status, in a table that a few lines inside the page filter.
+
+    Args:
+        scorecard: From :func:`companion.report.scorecard.scorecard_rows`.
+    """
+    papers = "".join(f'<option value="{name}">{escape(words)}</option>' for name, words in SHORT_NAMES.items())
+    statuses = "".join(f"<option>{status}</option>" for status in STATUSES)
+    controls = _CONTROLS.format(papers=papers, statuses=statuses, total=len(scorecard))
+    heads = ("id", "what", "published", "measured", "status", "where, and what is said")
+    titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    body = "".join(_line(row) for row in scorecard.to_dict("records"))
+    table = f'<table class="dataframe"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+    summary = ", ".join(f"{n} {status}" for status, n in scorecard["status"].value_counts().items())
+    return Shown(controls + scrolling(table, "All published rows") + _SCRIPT, f"{len(scorecard)} rows: {summary}")
+
+
+def _line(row: dict[str, object]) -> str:
+    """One row of the table."""
+    measure = str(row["measure"])
+    place = ", ".join((SHORT_NAMES[str(row["paper"])], str(row["item"]), measure))
+    what = f"{as_html(str(row['row']))} {as_html(str(row['column']))}<small>{escape(place)}</small>"
+    verdict = f"<small>{escape(row['verdict'])}</small>" if row["verdict"] else ""
+    where = f"{escape(row['where'])}{verdict}<small>criterion: {escape(row['criterion'])}</small>"
+    cells = (what, escape(_printed(row["published"], measure)), _measured(row, measure), row["status"], where)
+    return (
+        f'<tr data-paper="{row["paper"]}" data-status="{row["status"]}"><th scope="row">{row["id"]}</th>'
+        + "".join(f"<td>{cell}</td>" for cell in cells)
+        + "</tr>"
+    )
+
+
+def _printed(published: object, measure: str) -> str:
+    return number(published, measure) if isinstance(published, float) else str(published)
+
+
+def _measured(row: dict[str, object], measure: str) -> str:
+    """Value and interval, with the profile they come from."""
+    value, low, high = (float(str(row[name])) for name in ("value", "ci_low", "ci_high"))
+    if math.isnan(value):
+        return "–"
+    interval = "" if math.isnan(low) else f" [{_digits(low, measure)}, {_digits(high, measure)}]"
+    return f'<span class="number">{_digits(value, measure)}{interval}</span><small>{row["profile"]}</small>'
+
+
+def _digits(value: float, measure: str) -> str:
+    """Digits of a measure; a claim is a difference of whatever it compares, so three that matter."""
+    return f"{value:.3g}" if measure in ("claim", "event list") else number(value, measure)
