@@ -1,4 +1,4 @@
-"""The command line: ``companion doctor | fetch | validate | events | convert | run | build | experiment | scorecard``."""
+"""The command line: ``companion COMMAND``; `companion --help` lists the commands."""
 
 import difflib
 import importlib

@@ -84,12 +84,14 @@ CONFIGS: dict[str, Config] = {
         per_decade=1,
         control_probes=("LIBLINEAR",),
     ),
-    # The schedule is the longest that fits; chosen before any target clip was scored (see the page).
+    # Fixed before any target clip was scored. Adam 1e-3 and average pooling are the closest public code's; four
+    # epochs and two seeds are what two cores without bfloat16 allowed, not where validation levelled off.
     "esc50": Config(
         source=SourceConfig(n_train=3000, n_validation=400, epochs=4, batch_size=8, decay="cosine"),
         target="esc10",
-        n_seeds=3,
-        scratch_epochs=10,
+        n_seeds=2,
+        scratch_epochs=8,
+        scratch_batch=8,
     ),
     "paper": Config(
         source=None,
