@@ -86,18 +86,14 @@ def test_every_page_is_there_and_names_the_profile(pages: dict[str, str]) -> Non
         assert PROFILES["demo"].banner in pages[name]
 
 
-def test_a_page_shows_the_executed_notebook_and_its_parameters_once(
-    pages: dict[str, str], built: Path
-) -> None:
+def test_a_page_shows_the_executed_notebook_and_its_parameters_once(pages: dict[str, str], built: Path) -> None:
     assert ">demo\n</pre>" in pages["paper/transfer.html"]
     assert "<img" in pages["paper/transfer.html"]
     shown = re.sub(r"<[^>]+>", "", pages["paper/transfer.html"])
     assert 'device = "auto"' in shown.replace("&quot;", '"')
     assert '"none"' not in shown.replace("&quot;", '"'), "the defaults would only repeat them"
     download = built / "_build" / "html" / "_sources" / "paper" / "transfer.ipynb"
-    assert "injected-parameters" in download.read_text(encoding="utf-8"), (
-        "the executed copy can be downloaded"
-    )
+    assert "injected-parameters" in download.read_text(encoding="utf-8"), "the executed copy can be downloaded"
 
 
 def test_a_second_build_has_nothing_to_do_whatever_the_dates_say(built: Path) -> None:
@@ -189,9 +185,7 @@ def outside(addresses: list[str]) -> list[str]:
 
 def test_the_scan_would_see_what_it_looks_for() -> None:
     parser = _Loaded()
-    parser.feed(
-        '<script src="https://unpkg.com/x.js"></script><link href="//fonts/a.css"><a href="http://b">b</a>'
-    )
+    parser.feed('<script src="https://unpkg.com/x.js"></script><link href="//fonts/a.css"><a href="http://b">b</a>')
     assert outside(parser.found) == ["https://unpkg.com/x.js", "//fonts/a.css"]
 
 

@@ -219,9 +219,7 @@ def test_wrong_sample_rate(spec):
     assert "resample" in caught.value.repair
 
 
-@pytest.mark.parametrize(
-    "samples", [np.zeros(0), np.array([0.0, np.nan]), np.array([np.inf]), np.zeros((100, 2))]
-)
+@pytest.mark.parametrize("samples", [np.zeros(0), np.array([0.0, np.nan]), np.array([np.inf]), np.zeros((100, 2))])
 def test_unusable_samples(samples):
     with pytest.raises(AudioError):
         extract(samples.astype(np.float32), RATE)

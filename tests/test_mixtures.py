@@ -23,10 +23,10 @@ class Tones(Dataset):
     """Two classes, each a tone, in three recordings of two clips."""
 
     name, sample_rate, classes = "tones", RATE, ("high", "low")
-    superclass_of = {"high": "tones", "low": "tones"}
     licence = citation = homepage = ""
 
     def __init__(self) -> None:
+        self.superclass_of = {"high": "tones", "low": "tones"}
         self.clips = tuple(
             Clip(f"{label}-{number}", f"r{label}{number // 2}", 1 + number % 2, 1.0, label)
             for label in self.classes

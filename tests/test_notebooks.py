@@ -67,9 +67,7 @@ def test_a_finished_notebook_got_its_parameters_this_interpreter_and_its_threads
     decoy = tmp_path / "jupyter" / "kernels" / "python3"
     decoy.mkdir(parents=True)
     (decoy / "kernel.json").write_text(
-        json.dumps(
-            {"argv": ["/nowhere/python", "{connection_file}"], "display_name": "decoy", "language": "python"}
-        )
+        json.dumps({"argv": ["/nowhere/python", "{connection_file}"], "display_name": "decoy", "language": "python"})
     )
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
@@ -88,9 +86,7 @@ def test_a_finished_notebook_got_its_parameters_this_interpreter_and_its_threads
 def test_a_failed_notebook_leaves_its_log_and_copy_but_no_output(tmp_path: Path) -> None:
     output = tmp_path / "n.ipynb"
     output.write_text("an earlier success")
-    notebook = write_notebook(
-        tmp_path / "source.ipynb", "print('so far')", "raise ValueError('no such mel')", "1"
-    )
+    notebook = write_notebook(tmp_path / "source.ipynb", "print('so far')", "raise ValueError('no such mel')", "1")
     with pytest.raises(NotebookError, match="raised ValueError: no such mel") as caught:
         run(notebook, output, {}, progress=False)
     kept = [tmp_path / "n.failed.ipynb", tmp_path / "n.log"]

@@ -216,9 +216,7 @@ Store(sys.argv[1]).array({"name": "killed"}, lambda: np.arange(10))
 
 
 def test_killed_writer_leaves_nothing_visible_and_is_swept(store):
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(store.root)], stdout=subprocess.PIPE, text=True
-    )
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(store.root)], stdout=subprocess.PIPE, text=True)
     assert writer.stdout.readline() == "writing\n"
     os.kill(writer.pid, signal.SIGKILL)
     writer.communicate()

@@ -98,9 +98,7 @@ NS_LOG_MEL = LogMel("ns-log-mel")
 DV_MFCC = Mfcc("dv-mfcc", LogMel("dv-log-mel", n_fft=2048))
 """Diment, Virtanen 2017, section 3: 20 coefficients, 2048-sample windows, hop 512."""
 
-MULTI_SCALE_LOG_MEL = tuple(
-    LogMel(f"multi-scale-log-mel-{n_fft}", n_fft=n_fft) for n_fft in (512, 1024, 2048, 4096)
-)
+MULTI_SCALE_LOG_MEL = tuple(LogMel(f"multi-scale-log-mel-{n_fft}", n_fft=n_fft) for n_fft in (512, 1024, 2048, 4096))
 """Kumar, Raj 2017, section II: four window lengths at one hop of 512 samples."""
 
 

@@ -118,9 +118,7 @@ def draw_recipes(
         Recipes whose events, beds and recordings all belong to ``cuts``.
     """
     if not cuts:
-        raise DataError(
-            f"no event cuts for the {split} split", expected="at least one", repair="check the event table"
-        )
+        raise DataError(f"no event cuts for the {split} split", expected="at least one", repair="check the event table")
     by_class: dict[str, dict[str, list[EventCut]]] = {}
     for row in cuts:
         by_class.setdefault(row.label, {}).setdefault(row.recording, []).append(row)
@@ -130,9 +128,7 @@ def draw_recipes(
     recipes = []
     for number in range(n_recipes):
         placements = []
-        for label in rng.choice(
-            classes, size=rng.integers(rule.n_events[0], rule.n_events[1] + 1), replace=False
-        ):
+        for label in rng.choice(classes, size=rng.integers(rule.n_events[0], rule.n_events[1] + 1), replace=False):
             recordings = by_class[label]
             choices = recordings[sorted(recordings)[rng.integers(len(recordings))]]
             event = choices[rng.integers(len(choices))]
@@ -144,10 +140,7 @@ def draw_recipes(
                 split=split,
                 n_samples=n_samples,
                 placements=tuple(placements),
-                bed=tuple(
-                    str(clip)
-                    for clip in rng.choice(clips, size=min(rule.bed_clips, len(clips)), replace=False)
-                ),
+                bed=tuple(str(clip) for clip in rng.choice(clips, size=min(rule.bed_clips, len(clips)), replace=False)),
                 bed_level_db=float(rng.uniform(*rule.bed_level_db)),
                 bed_seed=int(rng.integers(2**31)),
             )
@@ -171,9 +164,7 @@ def render(recipe: Recipe, source: Callable[[str], Samples], sample_rate: int) -
     mixture = bed.copy()
     for placement in recipe.placements:
         row = placement.event
-        event = cut(source(row.clip), row.onset, row.offset, sample_rate)[
-            : recipe.n_samples - placement.onset
-        ]
+        event = cut(source(row.clip), row.onset, row.offset, sample_rate)[: recipe.n_samples - placement.onset]
         under = bed[placement.onset : placement.onset + len(event)]
         gain = 10 ** (placement.ratio_db / 20) * _level(under) / max(_level(event), 1e-9)
         mixture[placement.onset : placement.onset + len(event)] += gain * event

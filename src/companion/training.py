@@ -127,7 +127,7 @@ def fit(
         CheckpointError: The checkpoint found in ``folder`` belongs to another network or schedule.
     """
     torch.manual_seed(seed)
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), lr=schedule.lr)
     network, optimizer = fabric.setup(model, optimizer)
     state = State(model, optimizer)
@@ -252,9 +252,7 @@ def self_check(
         raise CompanionError(f"self-check: the first loss is {value}", expected="a finite loss")
     same = all(first[name] == second[name] or first[name] != first[name] for name in first)
     if not same:
-        raise CompanionError(
-            f"self-check: validation gave {first}, then {second}", expected="the same measures twice"
-        )
+        raise CompanionError(f"self-check: validation gave {first}, then {second}", expected="the same measures twice")
 
 
 def save(state: State, path: Path, run_id: Mapping[str, Any]) -> None:
@@ -284,9 +282,7 @@ def restore(state: State, path: Path, run_id: Mapping[str, Any]) -> None:
             header = json.loads((file.metadata() or {})["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(
-            f"cannot read {path}: {error}", expected="a checkpoint", repair=repair
-        ) from error
+        raise CheckpointError(f"cannot read {path}: {error}", expected="a checkpoint", repair=repair) from error
     if header["run"] != run_id:
         raise CheckpointError(f"{path} belongs to {header['run']}", expected=f"{dict(run_id)}", repair=repair)
     for name in State.PROGRESS:

@@ -127,8 +127,7 @@ def test_layer_by_layer(reference, zipped):
     """Every layer's output, statistics of batch normalisation included, and the whole."""
     network = load_released(zipped).network
     places = {
-        f"layer{i}": convs
-        for i, convs in zip((1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16), in_order(network), strict=True)
+        f"layer{i}": convs for i, convs in zip((1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16), in_order(network), strict=True)
     }
     places |= {f"layer{i}": network.blocks[j].pool for j, i in enumerate((3, 6, 9, 12, 15, 17))}
     places["layer18"] = network.f1
@@ -145,9 +144,7 @@ def test_layer_by_layer(reference, zipped):
     for name, layer in reference.named_children():
         hidden = layer(hidden)
         if name != "layer19":
-            torch.testing.assert_close(
-                outputs[name], hidden, rtol=1e-4, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
-            )
+            torch.testing.assert_close(outputs[name], hidden, rtol=1e-4, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
     assert len(outputs) == 18
     segments = hidden[..., 0].mT
     torch.testing.assert_close(output.segments, segments)
@@ -219,9 +216,7 @@ def test_a_hostile_pickle_is_refused_and_not_executed(tmp_path, form):
         torch.save(content, path, _use_new_zipfile_serialization=False)
     elif form == "storage":  # hidden in the bytes that a plain pickle hands to PyTorch
         inner = pickle.dumps(Malice(trace), protocol=2)
-        path.write_bytes(
-            b"\x80\x03ctorch.storage\n_load_from_bytes\nC" + bytes([len(inner)]) + inner + b"\x85R."
-        )
+        path.write_bytes(b"\x80\x03ctorch.storage\n_load_from_bytes\nC" + bytes([len(inner)]) + inner + b"\x85R.")
     else:
         path.write_bytes(pickle.dumps(content, protocol=int(form[-1])))
     with pytest.raises(CheckpointError, match="was refused"):

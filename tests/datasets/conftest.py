@@ -15,9 +15,7 @@ import soundfile
 from companion.datasets import esc50
 
 ROWS = [
-    (fold, 1000 + 10 * number + fold, "A", target)
-    for number, target in enumerate((0, 41))
-    for fold in (1, 2, 3, 4, 5)
+    (fold, 1000 + 10 * number + fold, "A", target) for number, target in enumerate((0, 41)) for fold in (1, 2, 3, 4, 5)
 ]
 NAMES = {0: "dog", 41: "chainsaw"}
 

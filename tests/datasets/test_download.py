@@ -27,9 +27,7 @@ def thing(server, packed, tmp_path):
     (tmp_path / "thing" / "sound.txt").write_text("bark" * 1000)
     content = packed(tmp_path / "thing", folder / "thing.zip")
     (folder / "broken.zip").write_bytes(content)
-    return replace(
-        REMOTE, url=f"{address}/thing.zip", sha256=hashlib.sha256(content).hexdigest(), verified=True
-    )
+    return replace(REMOTE, url=f"{address}/thing.zip", sha256=hashlib.sha256(content).hexdigest(), verified=True)
 
 
 def test_good_download(thing, tmp_path):

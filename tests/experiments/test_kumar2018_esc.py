@@ -109,9 +109,7 @@ def test_the_command_killed_at_any_time_ends_with_the_same_rows(run, tmp_path):
     command = [sys.executable, "-c", SCRIPT.format(tests=os.path.dirname(__file__))]
     environment = {**os.environ, "COMPANION_CACHE": str(cache)}
     for marks in (2, 9):
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and len(list(cache.rglob("*.*"))) < marks:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)

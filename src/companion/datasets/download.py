@@ -129,9 +129,7 @@ def download(remote: Remote, folder: Path) -> Path:
         raise DownloadError(problem, expected=f"about {remote.size / 1e6:.0f} MB", repair=repair) from error
     came = pooch.file_hash(str(path))
     if not remote.verified:
-        logger.warning(
-            "%s: checksum not verified (this file's SHA-256 is %s). %s", remote.name, came, remote.note
-        )
+        logger.warning("%s: checksum not verified (this file's SHA-256 is %s). %s", remote.name, came, remote.note)
     elif came != remote.sha256:
         path.unlink()
         problem = f"{remote.url} gave a file with SHA-256 {came}"

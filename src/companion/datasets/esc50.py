@@ -252,9 +252,7 @@ def _deviations(path: Path, duration: float) -> list[str]:
     audio = load(path)
     info = soundfile.info(path)
     if audio.duration < SHORTEST:
-        raise AudioError(
-            f"{path} breaks off after {audio.duration:.2f} s", expected=f"{duration:g} s", repair=REPAIR
-        )
+        raise AudioError(f"{path} breaks off after {audio.duration:.2f} s", expected=f"{duration:g} s", repair=REPAIR)
     found = {
         "stereo, mixed down": info.channels > 1,
         f"{info.samplerate} Hz, resampled": info.samplerate != ESC50.sample_rate,

@@ -72,9 +72,7 @@ def extract_corpus(
     def compute() -> list[Feature]:
         step = max(1, min(64, len(chosen) // (4 * n_jobs) or 1))
         groups = [chosen[start : start + step] for start in range(0, len(chosen), step)]
-        work = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(_group)(dataset, group, spec) for group in groups
-        )
+        work = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_group)(dataset, group, spec) for group in groups)
         done: list[Feature] = []
         with tqdm(total=len(chosen), desc=f"{spec.name} of {dataset.name}", unit="clip") as bar:
             for group in work:
@@ -89,9 +87,7 @@ def extract_corpus(
             computed.append(compute())
         return computed[0]
 
-    lengths = store.array(
-        {**key, "part": "lengths"}, lambda: np.array([len(f) for f in once()], dtype=np.int64)
-    )
+    lengths = store.array({**key, "part": "lengths"}, lambda: np.array([len(f) for f in once()], dtype=np.int64))
     frames = store.array({**key, "part": "frames"}, lambda: np.concatenate(once()), mmap=True)
     return CorpusFeatures(frames, np.concatenate(([0], np.cumsum(lengths))))
 

@@ -17,6 +17,10 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
     exactly as PyTorch does (biased variance to normalise, unbiased to remember). Without one it is the parent.
     """
 
+    running_mean: Tensor  # never None: running statistics are always tracked here
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalise.
 

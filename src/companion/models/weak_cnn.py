@@ -93,7 +93,9 @@ class WeakCNN(nn.Module):
         """
         B, T, F = x.shape
         if F != N_MELS:
-            raise ParameterError(f"log-mel with {F} bands given to N_S", expected=f"{N_MELS} bands, shape (B, T, {N_MELS})")
+            raise ParameterError(
+                f"log-mel with {F} bands given to N_S", expected=f"{N_MELS} bands, shape (B, T, {N_MELS})"
+            )
         x, lengths = pad_to_segment(x, lengths)
         trunk = self.trunk(x, lengths)
         mask = segment_mask(lengths, B, x.shape[1], x.device)

@@ -59,9 +59,7 @@ def load_criteria(folder: Path | None = None) -> dict[str, Criterion]:
 
 def _criterion(row: pd.Series) -> Criterion:
     if row["kind"] not in KINDS or row["answers"] not in ("real", "official"):
-        raise DataError(
-            f"criteria.csv, {row['id']}: {row['kind']}, {row['answers']}", expected=", ".join(KINDS)
-        )
+        raise DataError(f"criteria.csv, {row['id']}: {row['kind']}, {row['answers']}", expected=", ".join(KINDS))
     return Criterion(
         id=row["id"],
         kind=row["kind"],
@@ -92,7 +90,5 @@ def names_a_test(name: str, root: Path) -> bool:
     return (
         bool(function)
         and path.is_file()
-        and bool(
-            re.search(rf"^\s*def {re.escape(function)}\(", path.read_text(encoding="utf-8"), re.MULTILINE)
-        )
+        and bool(re.search(rf"^\s*def {re.escape(function)}\(", path.read_text(encoding="utf-8"), re.MULTILINE))
     )

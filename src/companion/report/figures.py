@@ -87,9 +87,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return inside
 
 
-def axes_grid(
-    rows: int, columns: int, width: float, height: float, **kwargs: Any
-) -> tuple[Figure, list[Axes]]:
+def axes_grid(rows: int, columns: int, width: float, height: float, **kwargs: Any) -> tuple[Figure, list[Axes]]:
     """A figure outside pyplot, so that a notebook shows it once, with its axes in reading order.
 
     Args:
@@ -112,9 +110,7 @@ def group_style(groups: Sequence[str]) -> dict[str, tuple[str, str]]:
     names = list(dict.fromkeys(groups))
     if set(names) <= set(SUPERCLASS_COLOURS):
         names = [name for name in SUPERCLASS_COLOURS if name in names]
-        return {
-            name: (SUPERCLASS_COLOURS[name], MARKERS[list(SUPERCLASS_COLOURS).index(name)]) for name in names
-        }
+        return {name: (SUPERCLASS_COLOURS[name], MARKERS[list(SUPERCLASS_COLOURS).index(name)]) for name in names}
     if len(names) > len(PALETTE):
         raise ParameterError(f"{len(names)} groups cannot be told apart", expected=f"at most {len(PALETTE)}")
     return dict(zip(names, zip(PALETTE, MARKERS, strict=True), strict=False))
@@ -150,6 +146,4 @@ def show(figure: Figure, alt: str, caption: str = "") -> Shown:
     image = f'<img class="dark-light" alt="{escape(alt)}" style="{size}" src="{source}">'
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     content = scrolling(image, caption or "figure")
-    return Shown(
-        f"<figure>{content}{below}</figure>", f"Figure: {alt}" + (f"\n\n{caption}" if caption else "")
-    )
+    return Shown(f"<figure>{content}{below}</figure>", f"Figure: {alt}" + (f"\n\n{caption}" if caption else ""))

@@ -85,11 +85,7 @@ def read_text_table(path: Path, columns: list[str]) -> pd.DataFrame:
     except (ValueError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is damaged: {error}", repair=repair) from error
     if list(frame.columns) != columns:
-        raise DataError(
-            f"{path} has columns {list(frame.columns)}", expected=", ".join(columns), repair=repair
-        )
+        raise DataError(f"{path} has columns {list(frame.columns)}", expected=", ".join(columns), repair=repair)
     if "id" in columns and frame["id"].duplicated().any():
-        raise DataError(
-            f"{path} gives {frame.loc[frame['id'].duplicated(), 'id'].iloc[0]} twice", repair=repair
-        )
+        raise DataError(f"{path} gives {frame.loc[frame['id'].duplicated(), 'id'].iloc[0]} twice", repair=repair)
     return frame

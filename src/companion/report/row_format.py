@@ -20,9 +20,7 @@ COLUMNS = ["experiment", *KEY, *_NUMBERS, *_COUNTS, "profile", "evidence", "data
 """Columns of rows.csv, in order. Interval ends may be blank, values may not."""
 
 _PROVENANCE: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(
-        ("experiment", "profile", "evidence", "data", "device", "commit", "date", "command"), str
-    ),
+    **dict.fromkeys(("experiment", "profile", "evidence", "data", "device", "commit", "date", "command"), str),
     **dict.fromkeys(("versions", "config"), dict),
     "seeds": list,
     "dirty": bool,
@@ -41,9 +39,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, keep_default_na=False, na_values=[""])
     except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} is damaged: {error}", expected="a comma-separated table", repair=_REPAIR
-        ) from error
+        raise DataError(f"{path} is damaged: {error}", expected="a comma-separated table", repair=_REPAIR) from error
 
 
 def checked_provenance(provenance: Any, folder: Path) -> dict[str, Any]:
@@ -58,9 +54,7 @@ def checked_provenance(provenance: Any, folder: Path) -> dict[str, Any]:
         if not isinstance(provenance.get(name), kind):
             came = type(provenance[name]).__name__ if name in provenance else "nothing"
             wanted = kind.__name__ if isinstance(kind, type) else "number"
-            raise DataError(
-                f"{folder}: provenance field {name!r} holds {came}", expected=wanted, repair=_REPAIR
-            )
+            raise DataError(f"{folder}: provenance field {name!r} holds {came}", expected=wanted, repair=_REPAIR)
     _one_of(provenance["profile"], list(PROFILES), "profile", folder)
     _one_of(provenance["evidence"], list(get_args(Evidence)), "evidence", folder)
     return provenance

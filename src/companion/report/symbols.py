@@ -16,8 +16,7 @@ def as_html(name: str) -> str:
     """
     return _NETWORK.sub(
         lambda found: (
-            f"<i>N</i><sub>{found[1]}</sub>"
-            + (f"<sup>{found[2] or found[3]}</sup>" if found.lastindex != 1 else "")
+            f"<i>N</i><sub>{found[1]}</sub>" + (f"<sup>{found[2] or found[3]}</sup>" if found.lastindex != 1 else "")
         ),
         escape(name),
     )

@@ -42,9 +42,7 @@ def comparison_table(
         markup.append([_cell(row, measure, True) for measure, row in cells])
         words.append([_cell(row, measure, False) for measure, row in cells])
     unit = f" ({measures[0]})" if len(measures) == 1 else ""
-    return _table(
-        [head for head, _ in heads], markup, [head for _, head in heads], words, (caption or item) + unit
-    )
+    return _table([head for head, _ in heads], markup, [head for _, head in heads], words, (caption or item) + unit)
 
 
 def _name_columns(
@@ -99,9 +97,7 @@ def number(value: float, measure: str) -> str:
     return f"{value:.1f}" if "%" in measure or "points" in measure else f"{value:.3f}"
 
 
-def fold_table(
-    folds: pd.DataFrame, measure: str = "accuracy %", caption: str = "Values fold by fold"
-) -> Shown:
+def fold_table(folds: pd.DataFrame, measure: str = "accuracy %", caption: str = "Values fold by fold") -> Shown:
     """One column per fold, then their mean and standard deviation.
 
     Args:
@@ -109,9 +105,7 @@ def fold_table(
         measure: Decides the digits.
         caption: Above the table.
     """
-    wide = folds.pivot_table(
-        index=["row", "column"], columns="fold", values="value", aggfunc="mean", sort=False
-    )
+    wide = folds.pivot_table(index=["row", "column"], columns="fold", values="value", aggfunc="mean", sort=False)
     wide = wide.reindex(columns=sorted(wide.columns))
     names = [[str(key[place]) for key in wide.index] for place in (0, 1)]
     numbers = [[number(value, measure) for value in wide[fold]] for fold in wide.columns]
@@ -144,9 +138,7 @@ def _table(
         f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
         for first, *rest in zip(*markup, strict=True)
     )
-    content = (
-        f'<table class="dataframe"><caption>{as_html(caption)}</caption><thead><tr>{titles}</tr></thead>'
-    )
+    content = f'<table class="dataframe"><caption>{as_html(caption)}</caption><thead><tr>{titles}</tr></thead>'
     lines = [plain_heads, ["---"] * len(plain_heads), *zip(*words, strict=True)]
     text = "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
     return Shown(scrolling(f"{content}<tbody>{body}</tbody></table>", caption), f"{caption}\n\n{text}")
