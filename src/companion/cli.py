@@ -145,7 +145,7 @@ def run(
     parameters = _parameters(profile, seed, device, data, budget)
     notebook = _source(notebook)
     target = output or Path("_build", "run", profile, notebook.name)
-    _out.print(f"running    {notebook} ({profile})", markup=False)
+    _out.print(f"running    {notebook} ({profile}), log {target.with_suffix('.log')}", markup=False)
     done = notebooks.run(notebook, target, parameters.model_dump(), threads=threads, progress=progress)
     _out.print(f"finished   {notebook} in {done.wall_time:.0f} s: {target}", markup=False)
 

@@ -13,7 +13,7 @@ from itertools import cycle, islice
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
-from cycler import cycler
+from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
