@@ -88,10 +88,9 @@ def solvers(features: Array, labels: NDArray[np.int64], folds: NDArray[np.int64]
         accuracy = [(decision.argmax(1) == labels[test]).mean() for decision in decisions]
         if truth is None:
             truth, spent, at = decisions, seconds, int(np.argmax(accuracy))
-        error, early = np.abs(decisions - truth).max(), f"{n_early}/{len(costs)}"
-        print(
-            f"  {name:32s} {seconds:7.2f} s {seconds / spent:6.1f} × {100 * accuracy[at]:6.1f} % {error:9.1e} {early:>7s}"
-        )
+        percent, ratio, error = 100 * accuracy[at], seconds / spent, np.abs(decisions - truth).max()
+        early = f"{n_early}/{len(costs)}"
+        print(f"  {name:32s} {seconds:7.2f} s {ratio:6.1f} × {percent:6.1f} % {error:9.1e} {early:>7s}")
 
 
 def main() -> None:

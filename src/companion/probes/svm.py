@@ -170,8 +170,7 @@ def _minimise(pieces: _Pieces, sign: Array, now: Solution) -> Solution:
         inside = sign * decision < 1.0
         target = pieces.minimum(sign, inside)
         reached = target.rest + target.common * along
-        # A clip exactly on the margin may flip by rounding; then the step is nothing: that is the minimum
-        # too.
+        # A clip exactly on the margin may flip by rounding; then the step is nothing: that is the minimum too.
         if np.array_equal(sign * reached < 1.0, inside) or np.abs(reached - decision).max() < 1e-7:
             return target
         now = _step(now, target, sign, decision, reached - decision, pieces.ridge)

@@ -13,9 +13,9 @@ from itertools import cycle, islice
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
-from matplotlib import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 from companion.errors import ParameterError
 from companion.report.display import Shown, data_uri, escape, scrolling
