@@ -90,7 +90,7 @@ CONFIGS: dict[str, Config] = {
         source=SourceConfig(n_train=3000, n_validation=400, epochs=4, batch_size=8, decay="cosine"),
         target="esc10",
         n_seeds=2,
-        scratch_epochs=8,
+        scratch_epochs=5,
         scratch_batch=8,
     ),
     "paper": Config(
