@@ -48,7 +48,7 @@ class Config(BaseModel):
         scratch_batch: Recordings in one of its steps.
         width: Factor on N_S's filters, for the networks that are not transferred.
         per_decade: Values of C in a factor of ten.
-        control_probes: Probes of everything that is not transferred from the source.
+        control_probes: Probes of what is adapted from the untrained trunk or trained from scratch.
         n_resamples: Resamples of every interval.
     """
 
@@ -92,6 +92,8 @@ CONFIGS: dict[str, Config] = {
         n_seeds=2,
         scratch_epochs=5,
         scratch_batch=8,
+        per_decade=1,
+        control_probes=("LIBLINEAR",),
     ),
     "paper": Config(
         source=None,

@@ -13,7 +13,7 @@ from companion.probes import svm
 Array = NDArray[np.float64]
 
 HARD_MARGIN = 1e-3  # slack's share of the objective below which a larger C leaves the classifier as it is
-PRECISION = 1e12  # largest ratio of features to penalty in one sum: beyond it a double loses the penalty
+PRECISION = 1e10  # largest ratio of features to penalty in one sum: a double keeps six digits of the penalty
 
 
 class Machine:

@@ -1,12 +1,15 @@
 """The scorecard as a page shows it: a legend, counts, and every row in one table that can be filtered offline."""
 
+import json
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 
-from companion.report.display import Shown, escape, scrolling
+from companion.report.display import Shown, download_link, escape, notebook_address, notebook_link, scrolling
 from companion.report.published import SHORT_NAMES
-from companion.report.scorecard import STATUSES
+from companion.report.runs import Run
+from companion.report.scorecard import STATUSES, json_rows
 from companion.report.symbols import as_html
 from companion.report.tables import number, plain_table
 
@@ -50,6 +53,25 @@ def legend() -> Shown:
     return plain_table(frame, "The six statuses")
 
 
+def runs_table(recorded: Iterable[Run], build: Iterable[Run]) -> Shown:
+    """The runs that the statuses rest on.
+
+    Args:
+        recorded: Runs kept under data/recorded.
+        build: Runs of this build.
+    """
+    lines = [("recorded", run) for run in recorded] + [("this build", run) for run in build]
+    facts = [
+        (place, run.experiment, run.profile, run.evidence, run.provenance["commit"][:10], run.provenance["date"][:10],
+         run.provenance["data"])
+        for place, run in lines
+    ]  # fmt: skip
+    columns = ["where", "experiment", "profile", "evidence", "commit", "date", "data"]
+    return plain_table(
+        pd.DataFrame(facts, columns=columns), "Runs that the statuses rest on" if facts else "No run yet"
+    )
+
+
 def counts_table(counts: pd.DataFrame) -> Shown:
     """Rows per paper and status with their totals.
 
@@ -60,6 +82,19 @@ def counts_table(counts: pd.DataFrame) -> Shown:
     whole["rows"] = whole.sum(axis=1)
     whole.insert(0, "paper", [SHORT_NAMES.get(paper, paper) for paper in whole.index])
     return plain_table(whole, "Published rows by status")
+
+
+def scorecard_downloads(scorecard: pd.DataFrame, page: str = "scorecard") -> Shown:
+    """Links to the rows as JSON and as CSV, and to the executed notebook of the page."""
+    records = json.dumps(json_rows(scorecard), indent=1, ensure_ascii=False)
+    table = scorecard.to_csv(index=False, lineterminator="\n")
+    links = [
+        download_link("scorecard.json", records, "application/json"),
+        download_link("scorecard.csv", table),
+        notebook_link(page),
+    ]
+    words = f"scorecard.json, scorecard.csv; executed notebook: {notebook_address(page)}"
+    return Shown(f'<div class="companion-links">Download: {" ".join(links)}</div>', words)
 
 
 def account(scorecard: pd.DataFrame) -> Shown:

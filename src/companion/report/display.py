@@ -17,7 +17,7 @@ STYLE = """<style>
 .companion th,.companion td{padding:.35em .7em;text-align:left;vertical-align:top}
 .companion thead th{vertical-align:bottom;font-weight:600}
 .companion .number{white-space:nowrap}
-.companion small{display:block;opacity:.85}
+.companion small{display:block;font-weight:400;opacity:.85}
 .companion-note{border-left:.3em solid #b8860b;padding:.4em .8em;background:rgba(184,134,11,.12)}
 .companion-strip{border:1px solid rgba(128,128,128,.5);border-radius:.25em;padding:.5em .8em}
 .companion-strip dl{display:grid;grid-template-columns:max-content 1fr;gap:.1em .9em;margin:0}
@@ -64,6 +64,22 @@ def scrolling(content: str, label: str) -> str:
     """Wide content in a region that scrolls sideways, by touch or keyboard, instead of widening the page."""
     named = f'role="region" tabindex="0" aria-label="{escape(label)}"'
     return f'<div class="companion-scroll" {named}>{content}</div>'
+
+
+def download_link(file: str, content: str, kind: str = "text/csv") -> str:
+    """A link that holds the file it offers, so that it works on a page opened from a file."""
+    return f'<a download="{escape(file)}" href="{data_uri(content.encode(), kind)}">{escape(file)}</a>'
+
+
+def notebook_link(page: str) -> str:
+    """A link from a page of the book to the executed notebook that the book keeps under ``_sources``."""
+    file = page.rpartition("/")[2] + ".ipynb"
+    return f'<a download="{escape(file)}" href="{escape(notebook_address(page))}">executed notebook</a>'
+
+
+def notebook_address(page: str) -> str:
+    """Address of a page's executed notebook, relative to the page."""
+    return f"{'../' * page.count('/')}_sources/{page}.ipynb"
 
 
 def data_uri(content: bytes, kind: str) -> str:

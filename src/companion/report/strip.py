@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from companion.profiles import PROFILES
-from companion.report.display import Shown, data_uri, escape
+from companion.report.display import Shown, download_link, escape, notebook_address, notebook_link
 from companion.report.published import SHORT_NAMES, bibtex
 from companion.report.runs import Run
 
@@ -76,16 +76,14 @@ def downloads(run: Run, page: str) -> Shown:
         page: Page of the book without suffix, for instance ``kumar2018/transfer``.
     """
     tables = {"rows": run.rows, **{name: run.table(name) for name in run.table_names}}
-    links = []
-    for name, table in tables.items():
-        file = f"{run.experiment}-{run.profile}-{name}.csv"
-        address = data_uri(table.to_csv(index=False, lineterminator="\n").encode(), "text/csv")
-        links.append(f'<a download="{escape(file)}" href="{address}">{escape(file)}</a>')
-    notebook = f"{'../' * page.count('/')}_sources/{page}.ipynb"
-    name = page.rpartition("/")[2] + ".ipynb"
-    links.append(f'<a download="{escape(name)}" href="{escape(notebook)}">executed notebook</a>')
-    words = f"Rows and tables: {run.experiment}/{{{', '.join(tables)}}}.csv; executed notebook: {notebook}"
-    return Shown(f'<div class="companion-links">Download: {" ".join(links)}</div>', words)
+    links = [
+        download_link(f"{run.experiment}-{run.profile}-{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        for name, table in tables.items()
+    ]
+    words = (
+        f"Rows and tables: {run.experiment}/{{{', '.join(tables)}}}.csv; executed notebook: {notebook_address(page)}"
+    )
+    return Shown(f'<div class="companion-links">Download: {" ".join([*links, notebook_link(page)])}</div>', words)
 
 
 def citation(paper: str) -> Shown:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
@@ -258,8 +258,9 @@ def own_scores(network: AdaptedNet, trunks: list[torch.Tensor]) -> NDArray[np.fl
 
 
 def _parallel(work: Iterable[Any]) -> list[Any]:
-    """Run probes side by side in threads: LIBLINEAR releases the interpreter while it works."""
-    results: list[Any] = Parallel(n_jobs=torch.get_num_threads(), prefer="threads")(work)
+    """Run probes side by side, one thread each: their matrices are small, and threads would wait for each other."""
+    with parallel_config("loky", inner_max_num_threads=1):
+        results: list[Any] = Parallel(n_jobs=torch.get_num_threads())(work)
     return results
 
 

@@ -38,7 +38,7 @@ class Plan:
         scratch_batch: Recordings in one of its steps.
         width: Factor on the filters of the networks that are not transferred.
         per_decade: Values of C in a factor of ten.
-        control_probes: Probes of everything that is not transferred from the source.
+        control_probes: Probes of what is adapted from the untrained trunk or trained from scratch.
     """
 
     seeds: tuple[int, ...]
@@ -78,18 +78,16 @@ def predict(
         untrained = WeakCNN(source.n_classes, width=plan.width).eval()
         for trunk, network in (("source", source), ("untrained", untrained)):
             trunks = network_trunks(network, target, device)
-            probing_here = probing if trunk == "source" else controls
             # A source network used again for another seed would give the same cells again.
             if trunk == "untrained" or number < len(networks):
-                for cell in off_the_shelf(trunk, network, trunks, target, probing_here):
+                for cell in off_the_shelf(trunk, network, trunks, target, probing):
                     keep(cell)
-            for cell, curve in adapted(
-                trunk, network, trunks, target, settings, probing_here, seed=seed, device=device
-            ):
+            chosen = probing if trunk == "source" else controls
+            for cell, curve in adapted(trunk, network, trunks, target, settings, chosen, seed=seed, device=device):
                 keep(cell)
                 curves += curve
     for name, x in (("log-mel statistics", target.statistics()), ("level only", target.level())):
-        for cell in fixed_cells("none", name, {"features": x}, target, controls):
+        for cell in fixed_cells("none", name, {"features": x}, target, probing):
             keep(cell)
     for cell in scratch.cells(
         target, plan.scratch_epochs, plan.scratch_batch, plan.width, controls, plan.seeds[0], device
