@@ -121,7 +121,7 @@ def test_a_failed_notebook_stays_out_of_the_book(built: Path, capfd: pytest.Capt
     kept, page = source.read_text(encoding="utf-8"), built / "_build" / "html" / "scorecard.html"
     before = page.read_bytes()
     source.write_text(kept.replace("print(profile)", "print(1 / 0)"), encoding="utf-8")
-    with pytest.raises(BookError, match="was not rendered"):
+    with pytest.raises(BookError, match="was not rendered: see above"):
         graph.build(built, "demo")
     said = capfd.readouterr().out
     assert "ZeroDivisionError" in said
@@ -130,6 +130,14 @@ def test_a_failed_notebook_stays_out_of_the_book(built: Path, capfd: pytest.Capt
     assert (built / "_build" / "executed" / "demo" / "scorecard.failed.ipynb").is_file()
     assert page.read_bytes() == before, "the last good book stays"
     source.write_text(kept, encoding="utf-8")
+
+
+def test_a_graph_that_cannot_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text("rule all:\n    input: 'nowhere.txt'\n")
+    with pytest.raises(BookError, match=r"(?s)Snakemake says:.*nowhere\.txt"):
+        graph.build(tmp_path, "demo")
+    with pytest.raises(BookError, match=r"nowhere\.txt"):
+        graph.stale(tmp_path, "demo")
 
 
 def test_two_builds_in_one_folder_do_not_mix(tmp_path: Path) -> None:

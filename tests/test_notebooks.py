@@ -99,7 +99,7 @@ def test_a_failed_notebook_leaves_its_log_and_copy_but_no_output(tmp_path: Path)
 
 def test_a_killed_kernel_is_a_failure(tmp_path: Path) -> None:
     notebook = write_notebook(tmp_path / "n.ipynb", "import os; os._exit(1)")
-    with pytest.raises(NotebookError, match="Kernel died"):
+    with pytest.raises(NotebookError, match="kernel died"):
         run(notebook, tmp_path / "out.ipynb", {}, progress=False)
     assert not (tmp_path / "out.ipynb").exists()
 

@@ -88,7 +88,7 @@ def _snakemake(root: Path, profile: str, cores: int = 1, threads: int = 1) -> li
 def _failure(log: Path) -> BookError:
     """Tell a failed notebook, which has already said so itself, from a graph that could not start."""
     words = log.read_text(encoding="utf-8").strip()
-    cause = "see above" if "Error in rule" in words else f"Snakemake says:\n{words}"
+    cause = "see above" if "CalledProcessError" in words else f"Snakemake says:\n{words}"
     return BookError(
         f"the book was not rendered: {cause}",
         expected="every notebook to finish and Sphinx to warn of nothing",

@@ -159,8 +159,10 @@ def _logged(log: Path) -> Iterator[None]:
         handler.close()
 
 
-def _cause(error: Exception) -> str:
-    """One line for a cell's own exception, else the error's text."""
-    name, value = getattr(error, "ename", None), getattr(error, "evalue", None)
-    cell = getattr(error, "exec_count", None)
-    return f"cell [{cell}] raised {name}: {value}" if name else f"{type(error).__name__}: {error}"
+def _cause(error: Any) -> str:
+    """A cell's own exception in a line, else the error's text."""
+    if hasattr(error, "ename"):
+        return f"cell [{error.exec_count}] raised {error.ename}: {error.evalue}"
+    if type(error).__name__ == "DeadKernelError":
+        return "its kernel died, most often because memory ran out"
+    return f"{type(error).__name__}: {error}"
