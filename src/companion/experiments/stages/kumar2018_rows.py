@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from companion.datasets.esc50 import straddling_recordings
 from companion.experiments.stages.cells import COLUMNS, OWN_OUTPUT
 from companion.experiments.stages.comparisons import Key, Table
 from companion.experiments.stages.predictions import Predictions
 from companion.experiments.stages.source import Source
-from companion.experiments.stages.target import Target, straddling
+from companion.experiments.stages.target import Target
 
 TABLE = "Table2 right"
 ADAPTED = ("N_T^I", "N_T^II", "N_T^III")
@@ -54,7 +55,7 @@ def result_rows(
     pairs = Table(target, neighbours, n_resamples, seed, asdict(common))
     for key in neighbours:
         pairs.accuracy(key, "Neighbours", measure="share of clips, %")
-    crossing = straddling(target.recordings.tolist(), target.folds.tolist())
+    crossing = straddling_recordings(target.dataset.clips)
     if crossing:
         table.kept = ~np.isin(target.recordings, list(crossing))
         for key in correct:

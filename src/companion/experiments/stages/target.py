@@ -1,6 +1,5 @@
 """The target task: clips with one label each, official folds, and the recordings they were cut from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -61,10 +60,3 @@ def load_target(dataset: Dataset, n_jobs: int = 1) -> Target:
     """Extract, or find in the store, the features of a target corpus."""
     store = Store(paths.cache_root() / "store")
     return Target(dataset, extract_corpus(dataset, NS_LOG_MEL, store, n_jobs=n_jobs))
-
-
-def straddling(recordings: Sequence[str], folds: Sequence[int]) -> set[str]:
-    """Recordings with clips in more than one fold."""
-    first: dict[str, int] = {}
-    pairs = zip(recordings, folds, strict=True)
-    return {name for name, fold in pairs if first.setdefault(name, fold) != fold}
