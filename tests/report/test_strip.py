@@ -2,14 +2,15 @@
 
 import base64
 import io
+import json
 import re
 
 import pandas as pd
 import pytest
 
 from companion.profiles import PROFILES
-from companion.report.account import MEANINGS, account, counts_table, legend
-from companion.report.scorecard import STATUSES, scorecard_rows, status_counts
+from companion.report.account import MEANINGS, account, counts_table, legend, runs_table, scorecard_downloads
+from companion.report.scorecard import STATUSES, json_rows, scorecard_rows, status_counts
 from companion.report.strip import banner, citation, downloads, duration, what_was_run
 
 CELL = ("Kumar2018", "Table2 right", "N_S", "F1 max", "accuracy %", 84.0, 82.0, 86.0)
@@ -77,9 +78,25 @@ def test_the_account_shows_every_row_and_asks_nothing_of_the_network(run):
     assert re.findall(r'data-status="(\w+)"', page.html) == rows["status"].tolist()
     assert not re.search(r"https?://|//cdn|src=|@import|url\(", page.html)
     assert "84.0 [82.0, 86.0]" in page.html
+    assert "<td>0.0058</td>" in page.html, "published values stand as printed"
     assert "published value inside the interval" in page.html
     for status in STATUSES:
         assert f"<option>{status}</option>" in page.html
+
+
+def test_the_scorecards_downloads_are_its_rows(run):
+    rows = scorecard_rows([run])
+    links = dict(re.findall(r'<a download="([^"]+)" href="([^"]+)"', scorecard_downloads(rows).html))
+    assert json.loads(base64.b64decode(links["scorecard.json"].split(",")[1])) == json_rows(rows)
+    assert len(pd.read_csv(io.BytesIO(base64.b64decode(links["scorecard.csv"].split(",")[1])))) == 309
+    assert links["scorecard.ipynb"] == "_sources/scorecard.ipynb"
+
+
+def test_the_runs_behind_the_statuses_are_listed(run, make_run):
+    table = runs_table([run], [make_run("demo", [CELL])]).markdown
+    assert "| recorded | kumar2018_esc | esc50 | restaged |" in table
+    assert "| this build | kumar2018_esc | demo | synthetic |" in table
+    assert "No run yet" in runs_table([], []).markdown
 
 
 def test_meanings_and_counts_cover_the_six_statuses():

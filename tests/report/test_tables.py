@@ -103,6 +103,7 @@ def test_plain_tables_escape_and_set_symbols():
         (82.84, "accuracy %", "82.8"),
         (-1.25, "accuracy difference, points", "-1.2"),
         (0.2134, "AP", "0.213"),
+        (0.0058, "AP", "0.0058"),
         (42.0, "count", "42"),
         (math.nan, "AP", "–"),
     ],

@@ -106,7 +106,7 @@ def account(scorecard: pd.DataFrame) -> Shown:
     papers = "".join(f'<option value="{name}">{escape(words)}</option>' for name, words in SHORT_NAMES.items())
     statuses = "".join(f"<option>{status}</option>" for status in STATUSES)
     controls = _CONTROLS.format(papers=papers, statuses=statuses, total=len(scorecard))
-    heads = ("id", "what", "published", "measured", "status", "where, and what is said")
+    heads = ("id", "what the paper prints", "published", "measured", "status, and where it comes from")
     titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
     body = "".join(_line(row) for row in scorecard.to_dict("records"))
     table = f'<table class="dataframe"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
@@ -116,21 +116,14 @@ def account(scorecard: pd.DataFrame) -> Shown:
 
 def _line(row: dict[str, object]) -> str:
     """One row of the table."""
-    measure = str(row["measure"])
-    place = ", ".join((SHORT_NAMES[str(row["paper"])], str(row["item"]), measure))
+    measure, status = str(row["measure"]), row["status"]
+    place = ", ".join((str(row["paper"]), str(row["item"]), measure))
     what = f"{as_html(str(row['row']))} {as_html(str(row['column']))}<small>{escape(place)}</small>"
-    verdict = f"<small>{escape(row['verdict'])}</small>" if row["verdict"] else ""
-    where = f"{escape(row['where'])}{verdict}<small>criterion: {escape(row['criterion'])}</small>"
-    cells = (what, escape(_printed(row["published"], measure)), _measured(row, measure), row["status"], where)
-    return (
-        f'<tr data-paper="{row["paper"]}" data-status="{row["status"]}"><th scope="row">{row["id"]}</th>'
-        + "".join(f"<td>{cell}</td>" for cell in cells)
-        + "</tr>"
-    )
-
-
-def _printed(published: object, measure: str) -> str:
-    return number(published, measure) if isinstance(published, float) else str(published)
+    said = f"<small>{escape(row['verdict'])}</small>" if row["verdict"] else ""
+    rule = f"<small>Criterion: {escape(row['criterion'])}</small>"
+    where = f"<b>{status}</b>{said}<small>{escape(row['where'])}</small>{rule}"
+    cells = "".join(f"<td>{cell}</td>" for cell in (what, escape(row["published"]), _measured(row, measure), where))
+    return f'<tr data-paper="{row["paper"]}" data-status="{status}"><th scope="row">{row["id"]}</th>{cells}</tr>'
 
 
 def _measured(row: dict[str, object], measure: str) -> str:

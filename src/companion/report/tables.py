@@ -55,9 +55,8 @@ def _name_columns(
 
 
 def _printed(compared: Comparison) -> list[str]:
-    """Published values with the digits of their measure; words as they stand."""
-    cells = zip(compared.cells.index, compared.cells["number"], compared.cells["published"], strict=True)
-    return [str(text) if math.isnan(value) else number(value, str(key[2])) for key, value, text in cells]
+    """Published values as they are printed."""
+    return [str(text) for text in compared.cells["published"]]
 
 
 def _cell(row: pd.Series, measure: str, markup: bool) -> str:
@@ -84,7 +83,7 @@ def _counts(column: pd.DataFrame) -> str:
 
 
 def number(value: float, measure: str) -> str:
-    """A value with the digits its measure deserves: one decimal for percent and points, else three.
+    """A value with the digits its measure deserves: one decimal for percent and points, else three or four.
 
     Example:
         >>> number(82.84, "accuracy %"), number(0.2134, "AP"), number(13, "count")
@@ -94,7 +93,9 @@ def number(value: float, measure: str) -> str:
         return "–"
     if measure == "count":
         return f"{value:.0f}"
-    return f"{value:.1f}" if "%" in measure or "points" in measure else f"{value:.3f}"
+    if "%" in measure or "points" in measure:
+        return f"{value:.1f}"
+    return f"{value:.3f}" if abs(value) >= 0.1 else f"{value:.4f}"
 
 
 def fold_table(folds: pd.DataFrame, measure: str = "accuracy %", caption: str = "Values fold by fold") -> Shown:
