@@ -339,3 +339,14 @@ def test_errors():
     features[5, 2] = np.nan
     with pytest.raises(DataError, match="1 clips"):
         all_folds(features, labels, folds)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_patience_only_shortens_the_grid(probe):
+    features, labels, folds = task(distance=0.35, n_features=60)
+    for whole, hasty in zip(
+        *(probe_folds(features, labels, folds, probe=probe, patience=p) for p in (np.inf, 1)), strict=True
+    ):
+        assert len(hasty.grid) <= len(whole.grid)
+        np.testing.assert_array_equal(hasty.grid, whole.grid[: len(hasty.grid)])
+        assert hasty.inner_accuracy <= whole.inner_accuracy + 1e-9 or hasty.c <= hasty.grid[-1]

@@ -21,7 +21,7 @@ from companion.experiments.stages.embedding import embed, neighbours
 from companion.experiments.stages.identity import digest
 from companion.experiments.stages.kumar2018_rows import Common, result_rows
 from companion.experiments.stages.predictions import Plan, predict
-from companion.experiments.stages.source import Source, SourceConfig, load_source, train_source
+from companion.experiments.stages.source import MODULES, Source, SourceConfig, load_source, train_source
 from companion.experiments.stages.target import load_target
 from companion.profiles import PROFILES, Parameters
 from companion.report import provenance
@@ -30,6 +30,8 @@ from companion.report.runs import Run, read_run, write_run
 from companion.training import make_fabric
 
 NAME = "kumar2018_esc"
+DECISIVE = (*MODULES, "evaluation", "experiments", "probes", "projection", "representations", "transfer")
+"""Modules whose code decides the rows; a finished run is out of date when one of them changed."""
 
 
 class Config(BaseModel):
@@ -159,7 +161,7 @@ def run(parameters: Parameters) -> Run:
     config = CONFIGS[parameters.profile]
     data = target_corpus(config, parameters)
     identity = digest(
-        ("",),  # the whole library: a result is out of date when any of it changed
+        DECISIVE,
         config=config.model_dump(),
         seed=parameters.seed,
         budget=parameters.budget,

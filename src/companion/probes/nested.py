@@ -71,7 +71,8 @@ def probe_fold(
             recording lies on both sides. Shape: ``(N,)``.
         probe: ``"LIBLINEAR"`` as the paper describes it, or ``"LIBLINEAR, standardised"`` (zero mean, unit variance).
         per_decade: Values of C in a factor of ten.
-        patience: Factors of ten without a better inner accuracy after which a larger C is not tried.
+        patience: Factors of ten without a better inner accuracy after which a larger C is not tried; counted from
+            where the first clip reaches its margin.
 
     Returns:
         FoldProbe: Predictions, and how they came about.
@@ -181,13 +182,16 @@ def _path(clips: _Clips, held_out: tuple[Any, ...]) -> _Path:
     machine = Machine(clips.features[seen], clips.labels[seen], clips.features[out], standardised=clips.standardised)
     accuracy: dict[Any, list[float]] = {fold: [] for fold in held_out}
     steps, n_unconverged = [], 0
-    open_folds = set(held_out)
+    open_folds, n_waiting = set(held_out), 0
     for step, solution in machine.path(clips.per_decade):
+        # While every clip is inside the margin of every class nothing but the common direction may have been fitted:
+        # nearly constant features stay at chance for decades of C. Patience does not begin before that is over.
+        n_waiting += bool((solution.coefficients != 0.0).all())
         right = machine.predict(solution) == clips.labels[out]
         for fold in sorted(open_folds):
             scores = accuracy[fold]
             scores.append(float(right[clips.folds[out] == fold].mean()))
-            if len(scores) - 1 - int(np.argmax(scores)) >= clips.patience * clips.per_decade:
+            if len(scores) - 1 - max(int(np.argmax(scores)), n_waiting) >= clips.patience * clips.per_decade:
                 open_folds.remove(fold)
         steps.append(step)
         n_unconverged += int((~solution.converged).sum())
