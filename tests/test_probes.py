@@ -237,6 +237,20 @@ def test_a_finer_grid_finds_nothing_worse():
     assert (fine.inner_accuracy >= coarse.inner_accuracy - 1e-9).all()
 
 
+@pytest.mark.parametrize("probe", PROBES)
+def test_patience_shortens_the_grid_and_not_the_search(probe):
+    features, labels, folds = task(distance=0.5, n_features=60)
+    for spread in (1.0, 1e-4):  # the second is nearly constant: at chance for decades of C when left unscaled
+        whole, hasty = (
+            probe_folds(0.5 + spread * features, labels, folds, probe=probe, per_decade=1, patience=patience)
+            for patience in (np.inf, 2)
+        )
+        for one, other in zip(whole, hasty, strict=True):
+            np.testing.assert_array_equal(other.grid, one.grid[: len(other.grid)])
+            assert other.c == one.c
+        assert sum(len(one.grid) for one in hasty) < sum(len(one.grid) for one in whole)
+
+
 # --- nothing leaks ---
 
 
@@ -339,14 +353,3 @@ def test_errors():
     features[5, 2] = np.nan
     with pytest.raises(DataError, match="1 clips"):
         all_folds(features, labels, folds)
-
-
-@pytest.mark.parametrize("probe", PROBES)
-def test_patience_only_shortens_the_grid(probe):
-    features, labels, folds = task(distance=0.35, n_features=60)
-    for whole, hasty in zip(
-        *(probe_folds(features, labels, folds, probe=probe, patience=p) for p in (np.inf, 1)), strict=True
-    ):
-        assert len(hasty.grid) <= len(whole.grid)
-        np.testing.assert_array_equal(hasty.grid, whole.grid[: len(hasty.grid)])
-        assert hasty.inner_accuracy <= whole.inner_accuracy + 1e-9 or hasty.c <= hasty.grid[-1]
