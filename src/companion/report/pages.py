@@ -1,5 +1,7 @@
 """What result pages show of several runs at once: recorded ones beside this build's, never mixed."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from companion.errors import DataError
@@ -8,6 +10,7 @@ from companion.report.display import Shown
 from companion.report.drawings import confusion, tsne_scatter
 from companion.report.figures import Figure, show
 from companion.report.runs import Run
+from companion.report.scorecard import scorecard_rows
 from companion.report.strip import downloads, what_was_run
 from companion.report.tables import comparison_table, fold_table, plain_table
 
@@ -115,3 +118,24 @@ def _stacked(shown: list[Shown]) -> Shown:
     for part in shown[1:]:
         whole = whole + part
     return whole
+
+
+def claims(recorded: Runs, build: Run, identities: Sequence[str]) -> Shown:
+    """What became of some published rows, from the same computation as the scorecard's."""
+    rows = scorecard_rows(list(recorded.values()), [build])
+    kept = rows[rows["id"].isin(identities)]
+    table = pd.DataFrame(
+        {
+            "row": kept["id"],
+            "claim": kept["item"],
+            "published": kept["published"],
+            "measured": [
+                "–" if pd.isna(value) else f"{value:.1f} [{low:.1f}, {high:.1f}]"
+                for value, low, high in zip(kept["value"], kept["ci_low"], kept["ci_high"], strict=True)
+            ],
+            "status": kept["status"],
+            "what it says": kept["verdict"],
+            "where": kept["where"],
+        }
+    )
+    return plain_table(table, "The paper's claims about Table 2, by the criteria written before the run")
