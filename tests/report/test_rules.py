@@ -15,7 +15,7 @@ from companion.report.rules import (
     parse_claim,
     parse_table,
 )
-from companion.report.verdicts import ABOVE, BELOW, INSIDE, NOT_COMPARABLE, verdict
+from companion.report.verdicts import ABOVE, BELOW, INSIDE, NOT_COMPARABLE, OTHER_TASK, verdict
 
 NAN = math.nan
 
@@ -105,14 +105,14 @@ def test_a_figure_names_table_columns_and_row():
 @pytest.mark.parametrize(
     ("published", "measured", "evidence", "said"),
     [
-        (82.8, Measured(84, 82, 86), "restaged", INSIDE),
+        (82.8, Measured(84, 82, 86), "restaged", OTHER_TASK),
         (82.0, Measured(84, 82, 86), "official", INSIDE),
-        (82.8, Measured(90, 88, 92), "restaged", ABOVE),
+        (82.8, Measured(90, 88, 92), "official", ABOVE),
         (82.8, Measured(70, 68, 72), "official", BELOW),
         (82.8, Measured(82.8, 80, 85), "synthetic", NOT_COMPARABLE),
         (NAN, Measured(84, 82, 86), "restaged", ""),
-        (82.8, Measured(84), "restaged", f"{ABOVE}, no interval"),
-        (82.8, Measured(80), "restaged", f"{BELOW}, no interval"),
+        (82.8, Measured(84), "official", f"{ABOVE}, no interval"),
+        (82.8, Measured(80), "official", f"{BELOW}, no interval"),
     ],
 )
 def test_verdicts(published, measured, evidence, said):

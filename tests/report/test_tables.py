@@ -45,8 +45,11 @@ def test_every_published_cell_is_a_row_in_the_papers_order(shown):
 
 def test_values_intervals_and_verdicts(shown):
     first, second, *_ = shown["Table2 right"].markdown.splitlines()[4:]
-    assert "| – | 84.0 [82.0, 86.0], published value inside the interval | 84.0 [82.0, 86.0], not comparable" in first
-    assert second.count("70.0 [68.0, 72.0], below the published value") == 2
+    assert (
+        "| – | 84.0 [82.0, 86.0], another task: compare directions, not values | 84.0 [82.0, 86.0], not comparable"
+        in first
+    )
+    assert "70.0 [68.0, 72.0], below the published value | 70.0 [68.0, 72.0], another task" in second
     assert second.endswith("| – |")
 
 

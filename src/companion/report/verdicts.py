@@ -10,6 +10,7 @@ INSIDE, BELOW, ABOVE = (
     "above the published value",
 )
 NOT_COMPARABLE = "not comparable: synthetic"
+OTHER_TASK = "another task: compare directions, not values"
 
 
 def verdict(published: float, measured: Measured, evidence: str) -> str:
@@ -18,7 +19,7 @@ def verdict(published: float, measured: Measured, evidence: str) -> str:
     Args:
         published: NaN where the paper prints none.
         measured: Value and 95 % interval.
-        evidence: ``synthetic`` numbers are never compared.
+        evidence: Only ``official`` numbers are compared; ``restaged`` ones belong to another, often easier task.
 
     Returns:
         str: Where the measured interval lies; without an interval how the values compare, saying so; empty
@@ -28,6 +29,8 @@ def verdict(published: float, measured: Measured, evidence: str) -> str:
         return NOT_COMPARABLE
     if math.isnan(published):
         return ""
+    if evidence == "restaged":
+        return OTHER_TASK
     if math.isnan(measured.low):
         return (
             f"{BELOW if measured.value < published else ABOVE}, no interval"
