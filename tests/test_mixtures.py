@@ -7,7 +7,7 @@ from companion import mixtures
 from companion.audio import Audio
 from companion.datasets.base import Clip, Dataset, Validation
 from companion.datasets.esc50 import ESC50, STRADDLING_RECORDINGS
-from companion.datasets.esc50_mixtures import VALIDATION_FOLD, source_cuts, source_mixtures
+from companion.datasets.esc50_mixtures import TARGET_FOLDS, TEST_FOLDS, source_cuts, source_mixtures
 from companion.datasets.extraction import extract_corpus
 from companion.errors import DataError
 from companion.events import EventCut, read_table
@@ -116,6 +116,13 @@ def test_a_changed_recipe_changes_the_fingerprint_and_features_are_found_again(d
     assert fewer.fingerprint() != drawn.fingerprint()
 
 
+def test_lengths_are_drawn_from_those_allowed_and_events_stay_inside(corpus):
+    rule = MixtureRule(duration=(1.0, 2.0, 5.0), n_events=(1, 2), bed_clips=2)
+    recipes = draw_recipes(cuts(corpus), "train", 60, rule, RATE, np.random.default_rng(0))
+    assert {recipe.n_samples / RATE for recipe in recipes} == {1.0, 2.0, 5.0}
+    assert all(p.onset + p.event.n_samples <= recipe.n_samples for recipe in recipes for p in recipe.placements)
+
+
 def test_an_empty_event_table_is_refused(corpus):
     with pytest.raises(DataError, match="no event cuts for the train split"):
         draw_recipes([], "train", 1, MixtureRule(), RATE, np.random.default_rng(0))
@@ -125,7 +132,7 @@ def test_an_empty_event_table_is_refused(corpus):
 def esc50_source(esc50_root):
     corpus = ESC50(esc50_root)
     table = read_table(checkout() / "data" / "events" / "esc50.csv")
-    return corpus, table, source_mixtures(corpus, table, n_train=300, n_validation=60, seed=0)
+    return corpus, table, source_mixtures(corpus, table, sizes={"train": 300, "validation": 60}, seed=0)
 
 
 def test_source_and_target_share_no_class_and_no_recording(esc50_source):
@@ -146,12 +153,15 @@ def test_source_and_target_share_no_class_and_no_recording(esc50_source):
     assert left_out == set(STRADDLING_RECORDINGS)
 
 
-def test_training_and_validation_share_no_recording_not_even_in_a_bed(esc50_source):
-    corpus, _, source = esc50_source
+@pytest.mark.parametrize("folds", [TARGET_FOLDS, TEST_FOLDS], ids=["for another target", "with a test split"])
+def test_splits_share_no_recording_not_even_in_a_bed(esc50_source, folds):
+    corpus, table, _ = esc50_source
+    source = source_mixtures(corpus, table, sizes=dict.fromkeys(folds, 100), folds=folds, seed=0)
     clips = {clip.id: clip for clip in corpus.clips}
-    heard: dict[str, set[str]] = {"train": set(), "validation": set()}
+    heard: dict[str, set[str]] = {split: set() for split in folds}
     for recipe in source.recipes.values():
         for clip in [placement.event.clip for placement in recipe.placements] + list(recipe.bed):
-            assert (clips[clip].fold == VALIDATION_FOLD) == (recipe.split == "validation")
+            assert clips[clip].fold in folds[recipe.split]
             heard[recipe.split].add(clips[clip].recording)
-    assert not heard["train"] & heard["validation"]
+    assert all(not heard[a] & heard[b] for a in folds for b in folds if a < b)
+    assert all(heard.values())

@@ -79,18 +79,22 @@ class MixtureRule:
     """The distribution that recipes are drawn from.
 
     Args:
-        duration: Seconds of every mixture.
+        duration: Seconds of every mixture, or several lengths of which each is equally likely.
         n_events: Fewest and most events; the number is uniform between them.
         ratio_db: Lowest and highest event-to-background ratio; uniform between them.
         bed_level_db: Lowest and highest level of the bed; uniform between them.
         bed_clips: Clips whose spectra are averaged into one bed.
     """
 
-    duration: float = 10.0
+    duration: float | tuple[float, ...] = 10.0
     n_events: tuple[int, int] = (1, 3)
     ratio_db: tuple[float, float] = (0.0, 24.0)
     bed_level_db: tuple[float, float] = (-50.0, -30.0)
     bed_clips: int = 4
+
+    def draw_duration(self, rng: np.random.Generator) -> float:
+        """Seconds of the next mixture; nothing is drawn where all have one length."""
+        return float(rng.choice(self.duration)) if isinstance(self.duration, tuple) else self.duration
 
 
 def draw_recipes(
@@ -124,9 +128,9 @@ def draw_recipes(
         by_class.setdefault(row.label, {}).setdefault(row.recording, []).append(row)
     classes = sorted(by_class)
     clips = sorted({row.clip for row in cuts})
-    n_samples = round(rule.duration * sample_rate)
     recipes = []
     for number in range(n_recipes):
+        n_samples = round(rule.draw_duration(rng) * sample_rate)
         placements = []
         for label in rng.choice(classes, size=rng.integers(rule.n_events[0], rule.n_events[1] + 1), replace=False):
             recordings = by_class[label]

@@ -1,6 +1,6 @@
 """A weakly labelled source corpus made from ESC-50's forty classes outside ESC-10."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,8 +8,13 @@ from companion.datasets.esc50 import ESC50, STRADDLING_RECORDINGS
 from companion.events import EventCut
 from companion.mixtures import MixtureRule, Mixtures, draw_recipes
 
-VALIDATION_FOLD = 5
-"""Clips of this official fold make the validation mixtures; the other four make the training mixtures."""
+Folds = Mapping[str, tuple[int, ...]]
+
+TARGET_FOLDS: Folds = {"train": (1, 2, 3, 4), "validation": (5,)}
+"""Official folds behind each split, where the target is another set of classes of all five folds."""
+
+TEST_FOLDS: Folds = {"train": (1, 2), "validation": (3,), "test": (4, 5)}
+"""Official folds behind each split, where folds 4 and 5 are kept for test mixtures and for scenes."""
 
 
 def source_cuts(corpus: ESC50, cuts: Sequence[EventCut]) -> list[EventCut]:
@@ -28,8 +33,8 @@ def source_mixtures(
     corpus: ESC50,
     cuts: Sequence[EventCut],
     *,
-    n_train: int,
-    n_validation: int,
+    sizes: Mapping[str, int],
+    folds: Folds = TARGET_FOLDS,
     seed: int,
     rule: MixtureRule | None = None,
 ) -> Mixtures:
@@ -38,19 +43,19 @@ def source_mixtures(
     Args:
         corpus: The whole of ESC-50.
         cuts: Its event table.
-        n_train: Training mixtures, from official folds 1 to 4.
-        n_validation: Validation mixtures, from official fold 5.
+        sizes: Mixtures in each split.
+        folds: Official folds that each split is made from.
         seed: Seed of the draw.
         rule: Distribution of the mixtures; None for the default.
 
     Returns:
-        Mixtures: Events and beds of a split come from the clips of that split alone.
+        Mixtures: Events and beds of a split come from the clips of its folds alone.
     """
     rule = rule or MixtureRule()
     allowed = source_cuts(corpus, cuts)
     rng = np.random.default_rng(seed)
-    train = [row for row in allowed if row.fold != VALIDATION_FOLD]
-    validation = [row for row in allowed if row.fold == VALIDATION_FOLD]
-    recipes = draw_recipes(train, "train", n_train, rule, corpus.sample_rate, rng)
-    recipes += draw_recipes(validation, "validation", n_validation, rule, corpus.sample_rate, rng)
+    recipes = []
+    for split, official in folds.items():
+        chosen = [row for row in allowed if row.fold in official]
+        recipes += draw_recipes(chosen, split, sizes.get(split, 0), rule, corpus.sample_rate, rng)
     return Mixtures(recipes, corpus, sorted({row.label for row in allowed}))

@@ -5,7 +5,6 @@ untrained, Methods I to III adapted from the untrained trunk, N_S trained from s
 folds, statistics of the log-mel, and loudness alone.
 """
 
-import hashlib
 import shlex
 import time
 from typing import Literal
@@ -23,6 +22,7 @@ from companion.experiments.stages.kumar2018_rows import Common, result_rows
 from companion.experiments.stages.predictions import Plan, predict
 from companion.experiments.stages.source import MODULES, Source, SourceConfig, load_source, train_source
 from companion.experiments.stages.target import load_target
+from companion.experiments.stages.weights import chosen_weights, weights_digest, weights_words
 from companion.profiles import PROFILES, Parameters
 from companion.report import provenance
 from companion.report.repository import checkout
@@ -30,7 +30,17 @@ from companion.report.runs import Run, read_run, write_run
 from companion.training import make_fabric
 
 NAME = "kumar2018_esc"
-DECISIVE = (*MODULES, "evaluation", "experiments", "probes", "projection", "representations", "transfer")
+DECISIVE = (
+    *MODULES,
+    "mixtures",
+    "datasets",
+    "evaluation",
+    "experiments",
+    "probes",
+    "projection",
+    "representations",
+    "transfer",
+)
 """Modules whose code decides the rows; a finished run is out of date when one of them changed."""
 
 
@@ -141,8 +151,7 @@ def source_corpus(config: SourceConfig, target: str, parameters: Parameters) -> 
     return source_mixtures(
         ESC50(parameters.data_root),
         read_table(checkout() / "data" / "events" / "esc50.csv"),
-        n_train=config.n_train,
-        n_validation=config.n_validation,
+        sizes={"train": config.n_train, "validation": config.n_validation},
         seed=config.corpus_seed,
         rule=MixtureRule(duration=config.duration),
     )
@@ -166,7 +175,7 @@ def run(parameters: Parameters) -> Run:
         seed=parameters.seed,
         budget=parameters.budget,
         target=data.fingerprint(),
-        weights=weights_digest(config, parameters),
+        weights=weights_digest(chosen_weights(parameters, config.weights)),
     )
     folder = paths.runs_root() / NAME / f"{parameters.profile}-{identity[:12]}"
     if folder.is_dir():
@@ -181,7 +190,7 @@ def run(parameters: Parameters) -> Run:
         adaptation_epochs=_share(config.adaptation_epochs, parameters),
         scratch_epochs=_share(config.scratch_epochs, parameters),
         scratch_batch=config.scratch_batch,
-        width=config.width,
+        width=sources[0].network.width,
         per_decade=config.per_decade,
         control_probes=config.control_probes,
     )
@@ -221,19 +230,14 @@ def command(parameters: Parameters) -> str:
     """The command that makes this run again."""
     words = ["companion", "experiment", NAME, "--profile", parameters.profile, "--seed", str(parameters.seed)]
     words += ["--budget", f"{parameters.budget:g}"] if parameters.budget != 1 else []
-    return shlex.join(words)
-
-
-def weights_digest(config: Config, parameters: Parameters) -> str:
-    """Digest of the weights file a profile reads; empty where it trains its own."""
-    path = parameters.data_root / config.weights
-    return hashlib.sha256(path.read_bytes()).hexdigest() if config.weights and path.is_file() else ""
+    return shlex.join(words + weights_words(parameters))
 
 
 def source_network(config: Config, parameters: Parameters, seed: int) -> Source:
-    """The trained N_S of one seed."""
-    if config.source is None:
-        return load_source(parameters.data_root / config.weights)
+    """The trained N_S of one seed, or the one whose weights are given."""
+    weights = chosen_weights(parameters, config.weights)
+    if weights is not None or config.source is None:
+        return load_source(weights or parameters.data_root)
     corpus = source_corpus(config.source, config.target, parameters)
     return train_source(
         corpus,

@@ -14,7 +14,7 @@ from companion.datasets.synthetic.world import (
 )
 from companion.errors import ParameterError
 
-TRAIN, VALIDATION = 1, 2
+TRAIN, VALIDATION, TEST = 1, 2, 3
 MOST_EVENTS = 3
 
 
@@ -29,7 +29,8 @@ class SyntheticMixtures(SyntheticDataset):
         classes: Event classes; by default those that the target task leaves out.
         recordings: Number for training (fold 1).
         validation: Number for validation (fold 2).
-        duration: Seconds.
+        test: Number for test (fold 3).
+        duration: Seconds, or several lengths of which each is equally likely.
 
     Raises:
         ParameterError: An unknown class, no recordings or too short a duration.
@@ -44,27 +45,30 @@ class SyntheticMixtures(SyntheticDataset):
         classes: Sequence[str] = SOURCE_CLASSES,
         recordings: int = 400,
         validation: int = 100,
-        duration: float = 10.0,
+        test: int = 0,
+        duration: float | tuple[float, ...] = 10.0,
     ) -> None:
-        self.classes, duration = check_classes(classes), check_duration(duration)
-        if recordings < 1 or validation < 0:
+        self.classes = check_classes(classes)
+        durations = tuple(check_duration(d) for d in (duration if isinstance(duration, tuple) else (duration,)))
+        if recordings < 1 or validation < 0 or test < 0:
             raise ParameterError(
-                f"{recordings} recordings for training and {validation} for validation",
-                expected="at least 1 and at least 0",
+                f"{recordings} recordings for training, {validation} for validation and {test} for test",
+                expected="at least 1, and at least 0 of the others",
                 repair="ask for more recordings",
             )
-        parts = [("train", TRAIN, recordings), ("validation", VALIDATION, validation)]
+        parts = [("train", TRAIN, recordings), ("validation", VALIDATION, validation), ("test", TEST, test)]
         super().__init__(
             seed,
             (
-                (_score(seed, f"mixture-{part}-{number:05d}", self.classes, duration), fold, None)
+                (_score(seed, f"mixture-{part}-{number:05d}", self.classes, durations), fold, None)
                 for part, fold, count in parts
                 for number in range(count)
             ),
         )
 
 
-def _score(seed: int, name: str, classes: tuple[str, ...], duration: float) -> Score:
+def _score(seed: int, name: str, classes: tuple[str, ...], durations: tuple[float, ...]) -> Score:
+    duration = float(stream(seed, name, "duration").choice(durations))
     rng = stream(seed, name, "score")
     level = float(rng.uniform(*LEVEL))
     count = min(len(classes), int(rng.integers(1, MOST_EVENTS + 1)))

@@ -22,15 +22,26 @@ from companion.evaluation import tagging
 from companion.experiments.stages.identity import digest
 from companion.features import NS_LOG_MEL, Feature
 from companion.losses import recording_bce
+from companion.models.slat import SegmentWise, segment_bce
 from companion.models.weak_cnn import Output, WeakCNN
 from companion.report.provenance import device_name, git_state
 from companion.store import Store
 from companion.training import Schedule, fit, make_fabric
 
-MODULES = ("audio", "features", "events", "mixtures", "datasets", "models", "losses", "training")
-"""Modules whose code decides the trained weights; a change in one trains anew."""
+MODULES = (
+    "audio",
+    "features",
+    "events",
+    "models/masked",
+    "models/pooling",
+    "models/slat",
+    "models/weak_cnn",
+    "losses",
+    "training",
+)
+"""Modules whose code decides the trained weights, with those of the corpus; a change in one trains anew."""
 
-TRAIN, VALIDATION = 1, 2
+TRAIN, VALIDATION, TEST = 1, 2, 3
 """Folds of a source corpus."""
 
 
@@ -40,10 +51,12 @@ class SourceConfig(BaseModel):
     Args:
         n_train: Training recordings.
         n_validation: Validation recordings; they choose the best epoch.
-        duration: Seconds of a recording.
+        n_test: Test recordings, where the source task itself is scored.
+        duration: Seconds of a recording, or several lengths of which each is equally likely.
         corpus_seed: Seed of the draw of the corpus.
         width: Factor on N_S's filters.
         pooling: Global pooling of the segment outputs.
+        segmentwise: Train N_S^slat: every segment by itself, with the labels of its recording.
         epochs: Passes over the training recordings.
         batch_size: Recordings in a step.
         lr: Highest learning rate of Adam.
@@ -54,10 +67,12 @@ class SourceConfig(BaseModel):
 
     n_train: int
     n_validation: int
-    duration: float = 10.0
+    n_test: int = 0
+    duration: float | tuple[float, ...] = 10.0
     corpus_seed: int = 0
     width: float = 1.0
     pooling: str = "average"
+    segmentwise: bool = False
     epochs: int
     batch_size: int = 16
     lr: float = 1e-3
@@ -112,7 +127,7 @@ def weak_labels(clips: tuple[Clip, ...], classes: tuple[str, ...]) -> NDArray[np
 def train_source(
     corpus: Dataset, config: SourceConfig, *, seed: int, device: str, budget: float = 1.0, n_jobs: int = 1
 ) -> Source:
-    """Train N_S on a weakly labelled corpus, or load it when it was trained before.
+    """Train N_S or N_S^slat on a weakly labelled corpus, or load it when it was trained before.
 
     Args:
         corpus: Fold 1 trains, fold 2 validates.
@@ -124,7 +139,8 @@ def train_source(
 
     Source: Kumar, Khadkevich, Fügen 2018, sections 2.1, 2.2 and 4.1.
     """
-    identity = digest(MODULES, corpus=corpus.fingerprint(), config=config.model_dump(), seed=seed, budget=budget)
+    modules = (*MODULES, *corpus_modules(corpus))
+    identity = digest(modules, corpus=corpus.fingerprint(), config=config.model_dump(), seed=seed, budget=budget)
     folder = paths.cache_root() / "source" / identity[:16]
     finished = folder / "n_s.safetensors"
     if finished.is_file():
@@ -134,18 +150,25 @@ def train_source(
     network = WeakCNN(len(corpus.classes), width=config.width, pooling=config.pooling)
     fabric = make_fabric(device)
     state = fit(
-        network,
+        SegmentWise(network) if config.segmentwise else network,
         train,
-        lambda output, target: recording_bce(output.recording, target),
+        segment_bce if config.segmentwise else lambda output, target: recording_bce(output.recording, target),
         lambda model: tag(model, validation, fabric.to_device),
         config.schedule(budget),
         monitor="MAP",
         seed=seed,
         folder=folder,
         fabric=fabric,
-        label=f"N_S on {corpus.name}",
+        label=f"{'N_S_slat' if config.segmentwise else 'N_S'} on {corpus.name}",
     )
     return save_source(network, corpus, state.curve, level_baseline(train, validation), finished, str(fabric.device))
+
+
+def corpus_modules(corpus: Dataset) -> tuple[str, ...]:
+    """Modules that make a corpus's audio and labels: its class's own, and those of the corpus it mixes."""
+    own = "/".join(type(corpus).__module__.split(".")[1:3])
+    mixed = getattr(corpus, "corpus", None)
+    return (own, *(corpus_modules(mixed) if isinstance(mixed, Dataset) else ()))
 
 
 def recordings(corpus: Dataset, fold: int, n_jobs: int) -> Recordings:

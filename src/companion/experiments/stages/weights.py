@@ -1,0 +1,64 @@
+"""Weights from a file in the place of a trained source network: the authors' released ones, or this library's own."""
+
+import hashlib
+from pathlib import Path
+
+from companion import checkpoints, paths
+from companion.checkpoints.saved import pair
+from companion.errors import DataError
+from companion.profiles import Parameters, is_safetensors
+
+
+def chosen_weights(parameters: Parameters, config_weights: str = "") -> Path | None:
+    """The checkpoint to transfer from, ready to be loaded.
+
+    Args:
+        parameters: Their ``weights`` go before anything a profile says. A pickle is converted, without being
+            executed, when it is first used with its class order.
+        config_weights: Checkpoint below the data folder that the profile reads; empty where it trains its own.
+
+    Returns:
+        Path: A ``.safetensors`` with its json beside it, which may be missing where the profile names it; None
+        where a network is to be trained.
+
+    Raises:
+        CheckpointError: The pickle holds anything but the weights of N_S, or another number of classes.
+        DataError: The class order cannot be read.
+    """
+    if not parameters.weights:
+        return parameters.data_root / config_weights if config_weights else None
+    given = Path(parameters.weights).expanduser()
+    return given if is_safetensors(given) else converted(given, Path(parameters.class_order).expanduser())
+
+
+def converted(released: Path, class_order: Path) -> Path:
+    """The released pickle as safetensors in the cache, under the SHA-256 of both files."""
+    identity = hashlib.sha256(released.read_bytes() + class_order.read_bytes()).hexdigest()
+    weights, description = pair(paths.cache_root() / "released" / identity)
+    if not description.is_file():  # written last
+        checkpoints.convert(released, weights, classes=class_names(class_order))
+    return weights
+
+
+def weights_digest(path: Path | None) -> str:
+    """Digest of a checkpoint's weights and description; empty where there is none."""
+    files = [] if path is None else [file for file in pair(path) if file.is_file()]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest() if files else ""
+
+
+def weights_words(parameters: Parameters) -> list[str]:
+    """The words of a command that name the weights; none where the profile's own are used."""
+    named = {"--weights": parameters.weights, "--class-order": parameters.class_order}
+    return [word for option, value in named.items() if value for word in (option, value)]
+
+
+def class_names(path: Path) -> list[str]:
+    """Class names of a text file, one a line, in the order of a network's outputs.
+
+    Raises:
+        DataError: It is no text file.
+    """
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}", expected="a text file, one class name a line") from error
