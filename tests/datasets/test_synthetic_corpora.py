@@ -218,6 +218,17 @@ def test_scenes_are_as_likely_to_hold_events_as_their_recipes_say():
     assert set(counts) == {(scene.name, label) for scene in SCENES for label in scene.events}
 
 
+def test_truth_and_groups_belong_to_the_scenes_that_were_asked_for():
+    corpus = SyntheticScenes(0, scenes=["pond", "factory"], recordings_per_scene=4)
+    truth = corpus.truth()
+    assert tuple(truth.index) == corpus.classes == ("pond", "factory")
+    assert tuple(truth.columns) == CLASSES
+    recipes = {scene.name: dict(scene.events) for scene in SCENES}
+    for name in corpus.classes:
+        assert {label: rate for label, rate in truth.loc[name].items() if rate} == recipes[name]
+    assert corpus.superclass_of == {"pond": "outdoor", "factory": "works"}
+
+
 def test_every_class_is_heard_in_some_scene_and_no_background_is_unique():
     assert {label for scene in SCENES for label in scene.events} == set(CLASSES)
     assert all(any(a is not b and a.tilt[0] < b.tilt[1] and b.tilt[0] < a.tilt[1] for b in SCENES) for a in SCENES)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from companion.datasets.synthetic.catalogue import CLASSES
 from companion.datasets.synthetic.recipe import Range
 from companion.datasets.synthetic.recording import Placement, Score, stream
@@ -25,27 +27,31 @@ class Scene:
 
     Args:
         name: Of the scene.
+        group: Outdoor, indoor or works.
         tilt: Range of the slope of the background's spectrum, dB per octave; the ranges of scenes overlap.
         events: Probability that each class of event is heard at all in a recording.
     """
 
     name: str
+    group: str
     tilt: Range
     events: Mapping[str, float]
 
 
 SCENES = (
-    Scene("woodland", (-4, 0), dict(rising_chirp=0.8, falling_chirp=0.6, wind=0.6, knocking=0.3, stream=0.2)),
-    Scene("pond", (-4, 0), dict(frog=0.9, cricket=0.6, stream=0.5, rain=0.3, falling_chirp=0.2)),
-    Scene("seaside", (-3, 1), dict(surf=0.9, wind=0.6, falling_chirp=0.5, church_bell=0.2, rotor=0.1)),
-    Scene("village", (-5, -1), dict(church_bell=0.7, bark=0.6, engine=0.4, rising_chirp=0.3, saw=0.2)),
-    Scene("street", (-6, -2), dict(engine=0.8, wail=0.4, yelp=0.3, two_tone=0.3, rain=0.2, rotor=0.2)),
-    Scene("workshop", (-4, 0), dict(saw=0.7, drill=0.7, knocking=0.6, steam=0.2, falling_sweep=0.2)),
-    Scene("factory", (-6, -2), dict(steam=0.7, rising_sweep=0.5, engine=0.5, falling_sweep=0.4, drill=0.3)),
-    Scene("kitchen", (-5, -1), dict(glass=0.8, stream=0.5, steam=0.5, clock=0.4, two_tone=0.2)),
-    Scene("office", (-5, -1), dict(typewriter=0.8, telephone=0.7, clock=0.5, knocking=0.2, wail=0.1)),
-    Scene("playroom", (-4, 0), dict(bouncing_ball=0.7, drum=0.7, struck_bar=0.6, glass=0.2, bark=0.2)),
-    Scene("fireside", (-5, -1), dict(fire=0.9, clock=0.5, howl=0.4, wind=0.4, cricket=0.2)),
+    Scene(
+        "woodland", "outdoor", (-4, 0), dict(rising_chirp=0.8, falling_chirp=0.6, wind=0.6, knocking=0.3, stream=0.2)
+    ),
+    Scene("pond", "outdoor", (-4, 0), dict(frog=0.9, cricket=0.6, stream=0.5, rain=0.3, falling_chirp=0.2)),
+    Scene("seaside", "outdoor", (-3, 1), dict(surf=0.9, wind=0.6, falling_chirp=0.5, church_bell=0.2, rotor=0.1)),
+    Scene("village", "outdoor", (-5, -1), dict(church_bell=0.7, bark=0.6, engine=0.4, rising_chirp=0.3, saw=0.2)),
+    Scene("street", "outdoor", (-6, -2), dict(engine=0.8, wail=0.4, yelp=0.3, two_tone=0.3, rain=0.2, rotor=0.2)),
+    Scene("workshop", "works", (-4, 0), dict(saw=0.7, drill=0.7, knocking=0.6, steam=0.2, falling_sweep=0.2)),
+    Scene("factory", "works", (-6, -2), dict(steam=0.7, rising_sweep=0.5, engine=0.5, falling_sweep=0.4, drill=0.3)),
+    Scene("kitchen", "indoor", (-5, -1), dict(glass=0.8, stream=0.5, steam=0.5, clock=0.4, two_tone=0.2)),
+    Scene("office", "indoor", (-5, -1), dict(typewriter=0.8, telephone=0.7, clock=0.5, knocking=0.2, wail=0.1)),
+    Scene("playroom", "indoor", (-4, 0), dict(bouncing_ball=0.7, drum=0.7, struck_bar=0.6, glass=0.2, bark=0.2)),
+    Scene("fireside", "indoor", (-5, -1), dict(fire=0.9, clock=0.5, howl=0.4, wind=0.4, cricket=0.2)),
 )
 """Every class of event is heard in some scene, many in several."""
 
@@ -65,6 +71,7 @@ class SyntheticScenes(SyntheticDataset):
     Attributes:
         classes: The scenes, which ``Clip.label`` names.
         event_classes: The classes of events, which weak and strong labels name.
+        superclass_of: Group of each scene.
     """
 
     name = "synthetic-scenes"
@@ -86,6 +93,8 @@ class SyntheticScenes(SyntheticDataset):
                 repair=f"ask for {FOLDS * max(1, round(recordings_per_scene / FOLDS))}",
             )
         self.classes, duration = tuple(scene.name for scene in recipes), check_duration(duration)
+        self.superclass_of = {scene.name: scene.group for scene in recipes}
+        self._recipes = recipes
         super().__init__(
             seed,
             (
@@ -94,6 +103,11 @@ class SyntheticScenes(SyntheticDataset):
                 for number in range(recordings_per_scene)
             ),
         )
+
+    def truth(self) -> pd.DataFrame:
+        """Written probability that an event is heard in a clip: one row per scene, one column per event class."""
+        table = pd.DataFrame([scene.events for scene in self._recipes], list(self.classes), list(self.event_classes))
+        return table.fillna(0.0)
 
 
 def _chosen(names: Sequence[str] | None) -> tuple[Scene, ...]:
