@@ -2,8 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,3 +61,36 @@ def esc50_root() -> Path:
     if not (root / "meta" / "esc50.csv").is_file():
         pytest.skip(f"needs real recordings: no meta/esc50.csv in {root}")
     return root
+
+
+@pytest.fixture(scope="session")
+def released_network() -> Callable[[int], Any]:
+    """N_S in the released layout, written from the paper's table and not from this library, by its classes."""
+    from torch import manual_seed, nn
+
+    def conv(channels_in: int, channels_out: int, kernel: int = 3, padding: int = 1) -> nn.Sequential:
+        layer = nn.Conv2d(channels_in, channels_out, kernel, padding=padding)
+        return nn.Sequential(layer, nn.BatchNorm2d(channels_out), nn.ReLU())
+
+    def published(n_classes: int) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        channels = 1
+        for filters in (16, 32, 64, 128, 256):
+            layers += [conv(channels, filters), conv(filters, filters), nn.MaxPool2d(2, stride=2)]
+            channels = filters
+        layers += [conv(256, 512), nn.MaxPool2d(2, stride=2), conv(512, 1024, kernel=2, padding=0)]
+        layers += [nn.Sequential(nn.Conv2d(1024, n_classes, 1), nn.Sigmoid())]
+        return nn.Sequential(OrderedDict((f"layer{i}", layer) for i, layer in enumerate(layers, 1)))
+
+    def network(n_classes: int) -> nn.Sequential:
+        manual_seed(0)
+        made = published(n_classes)
+        for module in made.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.weight, 0.5, 1.5)
+                nn.init.normal_(module.bias, 0, 0.3)
+                nn.init.normal_(module.running_mean, 0, 0.3)
+                nn.init.uniform_(module.running_var, 0.5, 2)
+        return made.eval()
+
+    return network

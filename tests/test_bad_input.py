@@ -199,7 +199,7 @@ def test_too_short_is_padded_and_said(n_samples):
     ("values", "said"),
     [
         ({"profil": "demo"}, ["'profil'", "did you mean 'profile'?"]),
-        ({"epochs": 3}, ["'epochs'", "profile, seed, device, data, budget"]),
+        ({"epochs": 3}, ["'epochs'", "profile, seed, device, data, budget, weights, class_order"]),
         ({"profile": "ecs50"}, ["'ecs50'", "demo, esc50, paper", "did you mean 'esc50'?"]),
         ({"profile": 3}, ["profile=3"]),
         ({"seed": -1}, ["seed=-1"]),
@@ -207,6 +207,9 @@ def test_too_short_is_padded_and_said(n_samples):
         ({"device": "gpu"}, ["device='gpu'", "auto, cpu, cuda or cuda:N"]),
         ({"budget": 0}, ["budget=0"]),
         ({"budget": float("nan")}, ["budget=nan"]),
+        ({"weights": "/no/such.pkl"}, ["weights='/no/such.pkl'", "a file that exists"]),
+        ({"weights": __file__}, ["class_order=''", "a pickle has none"]),
+        ({"class_order": __file__}, ["class_order=", "empty, unless weights name the authors' pickle"]),
     ],
     ids=str,
 )

@@ -49,7 +49,7 @@ def write_tree(root: Path) -> Path:
 
 def write_page(path: Path, title: str) -> None:
     """A notebook that prints its profile and shows a picture."""
-    defaults = 'profile, seed, device = "", 0, "none"\ndata, budget = "", 1.0'
+    defaults = 'profile, seed, device = "", 0, "none"\ndata, budget, weights, class_order = "", 1.0, "", ""'
     picture = """from IPython.display import SVG\nSVG('<svg xmlns="http://www.w3.org/2000/svg"/>')"""
     cells = [{"cell_type": "markdown", "id": "title", "metadata": {}, "source": f"# {title}"}]
     for name, source in (("parameters", defaults), ("text", "print(profile)"), ("picture", picture)):

@@ -48,6 +48,17 @@ SeedOption = Annotated[int, typer.Option(help="First seed of the run, 0 or more.
 DeviceOption = Annotated[str, typer.Option(help="`auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`.")]
 DataOption = Annotated[str, typer.Option(help="Folder of the corpora. [default: $COMPANION_DATA]", show_default=False)]
 BudgetOption = Annotated[float, typer.Option(help="Share of the training schedule to run, above 0, at most 1.")]
+WeightsOption = Annotated[
+    str,
+    typer.Option(
+        help="Source network to transfer from: the authors' pickle, which is never executed, or a `.safetensors` of "
+        "this library. [default: the profile's own]",
+        show_default=False,
+    ),
+]
+ClassOrderOption = Annotated[
+    str, typer.Option(help="Class names of the pickle's outputs, one a line.", show_default=False)
+]
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Name of the corpus, for instance `esc50`.")]
 
 
@@ -113,9 +124,10 @@ def convert(
 ) -> None:
     """Convert the released weights to safetensors, without executing the pickle, for the `paper` profile."""
     from companion import checkpoints
+    from companion.experiments.stages.weights import class_names
 
     target = output or paths.data_root() / "checkpoints" / "ns-audioset.safetensors"
-    checkpoints.convert(released, target, classes=_lines(classes))
+    checkpoints.convert(released, target, classes=class_names(classes))
     _out.print(f"converted  {target}", markup=False)
 
 
@@ -129,6 +141,8 @@ def run(
     device: DeviceOption = "auto",
     data: DataOption = "",
     budget: BudgetOption = 1.0,
+    weights: WeightsOption = "",
+    class_order: ClassOrderOption = "",
     output: Annotated[
         Path | None,
         typer.Option(help="Executed copy. [default: _build/run/PROFILE/NAME.ipynb]", show_default=False),
@@ -142,7 +156,7 @@ def run(
     """Run one notebook through papermill; its parameters are checked before anything starts."""
     from companion import notebooks
 
-    parameters = _parameters(profile, seed, device, data, budget)
+    parameters = _parameters(profile, seed, device, data, budget, weights, class_order)
     notebook = _source(notebook)
     target = output or Path("_build", "run", profile, notebook.name)
     _out.print(f"running    {notebook} ({profile}), log {target.with_suffix('.log')}", markup=False)
@@ -206,12 +220,14 @@ def experiment(
     device: DeviceOption = "auto",
     data: DataOption = "",
     budget: BudgetOption = 1.0,
+    weights: WeightsOption = "",
+    class_order: ClassOrderOption = "",
     record: Annotated[bool, typer.Option(help="Copy the finished run into data/recorded/PROFILE/NAME.")] = False,
 ) -> None:
     """Run an experiment without its notebook, on a GPU machine say; a notebook then finds it in the cache."""
     from companion.report.runs import write_run
 
-    parameters = _parameters(profile, seed, device, data, budget)
+    parameters = _parameters(profile, seed, device, data, budget, weights, class_order)
     finished = _experiment(name).run(parameters)
     columns = ["item", "row", "column", "measure", "value", "ci_low", "ci_high", "n_recordings", "n_seeds"]
     _out.print(finished.rows[columns].to_string(index=False), markup=False)
@@ -249,19 +265,12 @@ def _source(notebook: Path) -> Path:
     return page if page.is_file() else notebook
 
 
-def _lines(path: Path) -> list[str]:
-    """Lines of a text file."""
-    try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}", expected="a text file, one class name a line") from error
-
-
 def _parameters(
-    profile: str = "demo", seed: int = 0, device: str = "auto", data: str = "", budget: float = 1.0
-) -> Parameters:
+    profile: str = "demo", seed: int = 0, device: str = "auto", data: str = "", budget: float = 1.0,
+    weights: str = "", class_order: str = "",
+) -> Parameters:  # fmt: skip
     given = {"profile": profile, "seed": seed, "device": device, "data": data, "budget": budget}
-    return parse_parameters(given)
+    return parse_parameters({**given, "weights": weights, "class_order": class_order})
 
 
 def _root(data: str) -> Path:

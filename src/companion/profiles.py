@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from companion import paths
 from companion.errors import ParameterError
@@ -62,6 +62,9 @@ class Parameters(BaseModel):
         device: ``auto`` (a GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
         data: Folder of the corpora; empty for ``$COMPANION_DATA``.
         budget: Share of the training schedule to run, above 0 and at most 1.
+        weights: Trained source network to transfer from instead of the profile's own: the authors' released
+            pickle, or a ``.safetensors`` of this library; empty for the profile's own.
+        class_order: Text file with the pickle's class names, one a line, in the order of its outputs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +74,8 @@ class Parameters(BaseModel):
     device: str = "auto"
     data: str = ""
     budget: float = Field(default=1.0, gt=0.0, le=1.0)
+    weights: str = ""
+    class_order: str = Field(default="", validate_default=True)
 
     @field_validator("profile")
     @classmethod
@@ -86,10 +91,32 @@ class Parameters(BaseModel):
             raise ValueError("auto, cpu, cuda or cuda:N")
         return value
 
+    @field_validator("weights", "class_order")
+    @classmethod
+    def _file_is_there(cls, value: str) -> str:
+        if value and not Path(value).expanduser().is_file():
+            raise ValueError("a file that exists")
+        return value
+
+    @field_validator("class_order")
+    @classmethod
+    def _pickles_have_a_class_order(cls, value: str, info: ValidationInfo) -> str:
+        weights = info.data.get("weights", "")
+        if value and (not weights or is_safetensors(weights)):
+            raise ValueError("empty, unless weights name the authors' pickle: a safetensors has its own class names")
+        if weights and not is_safetensors(weights) and not value:
+            raise ValueError("a text file with the class names of the weights, one a line: a pickle has none")
+        return value
+
     @property
     def data_root(self) -> Path:
         """Folder of the corpora."""
         return Path(self.data).expanduser() if self.data else paths.data_root()
+
+
+def is_safetensors(path: str | Path) -> bool:
+    """Whether a file of weights is, by its name, this library's own and not a pickle."""
+    return Path(path).suffix == ".safetensors"
 
 
 def parse_parameters(values: Mapping[str, Any]) -> Parameters:
@@ -118,9 +145,9 @@ def parse_parameters(values: Mapping[str, Any]) -> Parameters:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        near = difflib.get_close_matches(str(values[name]), PROFILES, n=1) if name == "profile" else []
+        near = difflib.get_close_matches(str(values.get(name)), PROFILES, n=1) if name == "profile" else []
         raise ParameterError(
-            f"parameter {name}={values[name]!r} cannot be used",
+            f"parameter {name}={values.get(name, '')!r} cannot be used",
             expected=first["msg"].removeprefix("Value error, "),
             repair=f"did you mean {near[0]!r}?" if near else "see `companion run --help`",
         ) from error

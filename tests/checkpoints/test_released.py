@@ -17,35 +17,10 @@ from companion.models.weak_cnn import WeakCNN
 N_CLASSES = 11
 
 
-def published() -> nn.Sequential:
-    """N_S in the released layout, written from the paper's table and not from this library."""
-
-    def conv(channels_in: int, channels_out: int, kernel: int = 3, padding: int = 1) -> nn.Sequential:
-        layer = nn.Conv2d(channels_in, channels_out, kernel, padding=padding)
-        return nn.Sequential(layer, nn.BatchNorm2d(channels_out), nn.ReLU())
-
-    layers: list[nn.Module] = []
-    channels = 1
-    for filters in (16, 32, 64, 128, 256):
-        layers += [conv(channels, filters), conv(filters, filters), nn.MaxPool2d(2, stride=2)]
-        channels = filters
-    layers += [conv(256, 512), nn.MaxPool2d(2, stride=2), conv(512, 1024, kernel=2, padding=0)]
-    layers += [nn.Sequential(nn.Conv2d(1024, N_CLASSES, 1), nn.Sigmoid())]
-    return nn.Sequential(OrderedDict((f"layer{i}", layer) for i, layer in enumerate(layers, 1)))
-
-
 @pytest.fixture(scope="module")
-def reference() -> nn.Sequential:
+def reference(released_network) -> nn.Sequential:
     """The written-out network with weights and batch statistics that are nowhere 0 or 1."""
-    torch.manual_seed(0)
-    network = published()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, 0, 0.3)
-            nn.init.normal_(module.running_mean, 0, 0.3)
-            nn.init.uniform_(module.running_var, 0.5, 2)
-    return network.eval()
+    return released_network(N_CLASSES)
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,9 @@ def load_released(path: Path, *, classes: Sequence[str] | None = None) -> Checkp
     with torch.device("meta"):
         network = WeakCNN(n_classes)
     fill(network, state, path)
-    provenance = {"converted from": Path(path).name, "sha256": digest(path)}
+    name = Path(path).name
+    description = f"weights converted from {name}, {n_classes} classes"
+    provenance = {"description": description, "converted from": name, "sha256": digest(path)}
     return Checkpoint(network.eval(), names, provenance=provenance)
 
 

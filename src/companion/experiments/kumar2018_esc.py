@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from companion import paths
 from companion.datasets.base import Dataset
+from companion.errors import ParameterError
 from companion.events import read_table
 from companion.experiments.stages.embedding import embed, neighbours
 from companion.experiments.stages.identity import digest
@@ -219,7 +220,10 @@ def run(parameters: Parameters) -> Run:
         wall_time=time.perf_counter() - started,
         n_recordings=len(set(target.recordings)),
     )
-    return write_run(folder, pd.DataFrame(rows), what, {**tables, "tsne": embedding, "source_curve": sources[0].curve})
+    tables = {**tables, "tsne": embedding}
+    if len(sources[0].curve):  # released weights come without one
+        tables["source_curve"] = sources[0].curve
+    return write_run(folder, pd.DataFrame(rows), what, tables)
 
 
 def _share(epochs: int, parameters: Parameters) -> int:
@@ -236,8 +240,10 @@ def command(parameters: Parameters) -> str:
 def source_network(config: Config, parameters: Parameters, seed: int) -> Source:
     """The trained N_S of one seed, or the one whose weights are given."""
     weights = chosen_weights(parameters, config.weights)
-    if weights is not None or config.source is None:
-        return load_source(weights or parameters.data_root)
+    if weights is not None:
+        return load_source(weights)
+    if config.source is None:
+        raise ParameterError("a profile without weights or a source task", expected="one of them in its Config")
     corpus = source_corpus(config.source, config.target, parameters)
     return train_source(
         corpus,

@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 
 from companion import checkpoints, paths
-from companion.checkpoints.saved import pair
-from companion.errors import DataError
+from companion.checkpoints.saved import AGAIN, pair
+from companion.errors import CheckpointError, DataError
 from companion.profiles import Parameters, is_safetensors
 
 
@@ -18,17 +18,26 @@ def chosen_weights(parameters: Parameters, config_weights: str = "") -> Path | N
         config_weights: Checkpoint below the data folder that the profile reads; empty where it trains its own.
 
     Returns:
-        Path: A ``.safetensors`` with its json beside it, which may be missing where the profile names it; None
-        where a network is to be trained.
+        Path: A ``.safetensors`` with its json beside it; None where a network is to be trained.
 
     Raises:
-        CheckpointError: The pickle holds anything but the weights of N_S, or another number of classes.
+        CheckpointError: The profile's checkpoint is not there, or the pickle holds anything but the weights of
+            N_S, or another number of classes.
         DataError: The class order cannot be read.
     """
-    if not parameters.weights:
-        return parameters.data_root / config_weights if config_weights else None
-    given = Path(parameters.weights).expanduser()
-    return given if is_safetensors(given) else converted(given, Path(parameters.class_order).expanduser())
+    if parameters.weights:
+        given = Path(parameters.weights).expanduser()
+        return given if is_safetensors(given) else converted(given, Path(parameters.class_order).expanduser())
+    if not config_weights:
+        return None
+    path = parameters.data_root / config_weights
+    if not path.is_file():
+        raise CheckpointError(
+            f"no checkpoint at {path}",
+            expected="the weights that the authors released, converted, or their pickle",
+            repair="add --weights mx-h64-1024_0d3-1.17.pkl --class-order FILE, its class names, one a line",
+        )
+    return path
 
 
 def converted(released: Path, class_order: Path) -> Path:
@@ -41,9 +50,18 @@ def converted(released: Path, class_order: Path) -> Path:
 
 
 def weights_digest(path: Path | None) -> str:
-    """Digest of a checkpoint's weights and description; empty where there is none."""
-    files = [] if path is None else [file for file in pair(path) if file.is_file()]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest() if files else ""
+    """Digest of a checkpoint's weights and description; empty where a network is to be trained.
+
+    Raises:
+        CheckpointError: One of its two files is missing.
+    """
+    if path is None:
+        return ""
+    try:
+        return hashlib.sha256(b"".join(file.read_bytes() for file in pair(path))).hexdigest()
+    except FileNotFoundError as error:
+        expected = " and ".join(file.name for file in pair(path)) + " side by side"
+        raise CheckpointError(f"no checkpoint at {error.filename}", expected=expected, repair=AGAIN) from error
 
 
 def weights_words(parameters: Parameters) -> list[str]:
