@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from companion.audio import Audio
@@ -111,6 +111,10 @@ class Dataset(ABC):
     @abstractmethod
     def validate(self) -> Validation:
         """Compare the folder with the corpus's own list."""
+
+    def holding(self, clips: Sequence[Clip]) -> "Dataset":
+        """The least that can load these clips, to be sent to another process: the whole corpus, if that is small."""
+        return self
 
     def fingerprint(self) -> str:
         """Digest that changes when any clip or label does. Corpora read from files add the files' bytes."""
