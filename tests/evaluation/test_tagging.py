@@ -118,3 +118,18 @@ def test_scores_must_be_finite(rng):
     estimated[3, 1] = np.nan
     with pytest.raises(DataError, match="1 of the estimated scores"):
         tagging.evaluate(reference, estimated)
+
+
+def test_resampled_scores_are_those_of_each_set_of_weights_ties_and_all():
+    rng = np.random.default_rng(5)
+    reference = (rng.random((60, 4)) < 0.3).astype(int)
+    reference[:, 3] = 0
+    estimated = rng.integers(0, 9, (60, 4)) / 8
+    weights = rng.integers(0, 3, (20, 60)).astype(float) * rng.random((20, 60))
+    ap, auc = tagging.resampled(reference, estimated, weights)
+    for row, drawn in enumerate(weights):
+        one = tagging.evaluate(reference, estimated, drawn)
+        np.testing.assert_allclose(ap[row], one.average_precision)
+        np.testing.assert_allclose(auc[row], one.auc)
+    assert np.isnan(ap[:, 3]).all()
+    assert np.isnan(auc[:, 3]).all()

@@ -145,7 +145,7 @@ def cluster_bootstrap(
         for drawn, seeds in zip(draws, shares, strict=True)
     ]
     counts = {"n_clips": len(cluster), "n_recordings": len(names), "n_seeds": len(by_seed)}
-    return _interval(float(by_seed.mean()), np.array(resamples), level, difference, **counts)
+    return interval_of(float(by_seed.mean()), np.array(resamples), level, difference, **counts)
 
 
 def _draws(
@@ -192,10 +192,11 @@ class _Counts:
         draws = _draws(self.n_recordings, self.n_seeds, n_resamples, rng)
         resamples = np.concatenate([self.statistic(drawn, seeds) for drawn, seeds in draws])
         counts = {"n_clips": self.n_clips, "n_recordings": self.n_recordings, "n_seeds": self.n_seeds}
-        return _interval(value, resamples, level, difference, **counts)
+        return interval_of(value, resamples, level, difference, **counts)
 
 
-def _interval(value: float, resamples: Array, level: float, difference: bool, **counts: int) -> Interval:
+def interval_of(value: float, resamples: Array, level: float, difference: bool, **counts: int) -> Interval:
+    """Percentile interval of resampled statistics; resamples on which it is NaN are left out."""
     resamples = resamples[~np.isnan(resamples)]
     if not len(resamples):
         return Interval(value, np.nan, np.nan, p_value=np.nan if difference else None, **counts)

