@@ -1,7 +1,7 @@
 """Whether one run answers one published row, and what it says."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -77,7 +77,7 @@ class Reader:
         numbers = run.rows[["value", "ci_low", "ci_high"]].to_numpy(float)
         keys = run.rows[KEY].itertuples(index=False, name=None)
         self._rows = {key: Measured(*line) for key, line in zip(keys, numbers.tolist(), strict=True)}
-        self._paired = {key[:4]: measured for key, measured in self._rows.items() if key[1] == PAIRED}
+        self._paired = {(*key[:4], _kind(key[4])): row for key, row in self._rows.items() if key[1] == PAIRED}
 
     def without_class(self, paper: str, row: str) -> bool:
         """Whether the row is named after a class that real stand-in data have no class of the same meaning for."""
@@ -96,11 +96,17 @@ class Reader:
 
     def paired(self, paper: str, first: str, second: str) -> Measured | None:
         """The paired difference of two terms, if the experiment computed it, in either order."""
-        a, b = self.key(paper, first)[2:4], self.key(paper, second)[2:4]
-        found = self._paired.get((paper, PAIRED, *_difference(a, b)))
-        if found is None and (turned := self._paired.get((paper, PAIRED, *_difference(b, a)))):
+        one, other = self.key(paper, first), self.key(paper, second)
+        a, b, kind = one[2:4], other[2:4], _kind(one[4])
+        found = self._paired.get((paper, PAIRED, *_difference(a, b), kind))
+        if found is None and (turned := self._paired.get((paper, PAIRED, *_difference(b, a), kind))):
             return Measured(-turned.value, -turned.high, -turned.low)
         return found
+
+
+def _kind(measure: str) -> str:
+    """What is measured, without its unit: "accuracy" of "accuracy %" and of "accuracy difference, points"."""
+    return measure.split()[0]
 
 
 def _difference(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
@@ -138,8 +144,7 @@ def _claim(criterion: Criterion, paper: str, reader: Reader) -> Answer | None:
     pairs = [(comparison, found) for comparison, found in measured if found is not None]
     if len(pairs) < len(measured):
         return None
-    outcome = _outcome(pairs)
-    _, shown = min(pairs, key=lambda pair: margin(*pair))
+    outcome, shown = claim_outcome(pairs)
     evidence = reader.run.evidence
     if evidence == "synthetic":
         return Answer(shown.value, shown.low, shown.high, NOT_COMPARABLE)
@@ -154,10 +159,11 @@ def _claim(criterion: Criterion, paper: str, reader: Reader) -> Answer | None:
     return Answer(shown.value, shown.low, shown.high, words, reproduced=official and agrees)
 
 
-def _outcome(pairs: list[tuple[Comparison, Measured]]) -> str:
-    """A claim is contradicted by one comparison, and holds by all of them."""
+def claim_outcome(pairs: Sequence[tuple[Comparison, Measured]]) -> tuple[str, Measured]:
+    """A claim is contradicted by one comparison, and holds by all; the value is of the one nearest to failing."""
     outcomes = {judge(comparison, found) for comparison, found in pairs}
-    return CONTRADICTED if CONTRADICTED in outcomes else UNSETTLED if UNSETTLED in outcomes else HOLDS
+    outcome = CONTRADICTED if CONTRADICTED in outcomes else UNSETTLED if UNSETTLED in outcomes else HOLDS
+    return outcome, min(pairs, key=lambda pair: margin(*pair))[1]
 
 
 def _figure(rule: TableRule, paper: str, reader: Reader) -> Answer | None:

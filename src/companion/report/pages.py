@@ -9,6 +9,7 @@ from companion.report.comparison import sources
 from companion.report.display import Shown
 from companion.report.drawings import confusion, tsne_scatter
 from companion.report.figures import Figure, show
+from companion.report.prose import prose_rows
 from companion.report.runs import Run
 from companion.report.scorecard import scorecard_rows
 from companion.report.strip import downloads, what_was_run
@@ -120,7 +121,13 @@ def _stacked(shown: list[Shown]) -> Shown:
     return whole
 
 
-def claims(recorded: Runs, build: Run, identities: Sequence[str]) -> Shown:
+def claims(
+    recorded: Runs,
+    build: Run,
+    identities: Sequence[str],
+    caption: str = "The paper's claims about Table 2, by the criteria written before the run",
+    digits: int = 1,
+) -> Shown:
     """What became of some published rows, from the same computation as the scorecard's."""
     rows = scorecard_rows(list(recorded.values()), [build])
     kept = rows[rows["id"].isin(identities)]
@@ -130,7 +137,7 @@ def claims(recorded: Runs, build: Run, identities: Sequence[str]) -> Shown:
             "claim": kept["item"],
             "published": kept["published"],
             "measured": [
-                "–" if pd.isna(value) else f"{value:.1f} [{low:.1f}, {high:.1f}]"
+                _measured(value, low, high, digits)
                 for value, low, high in zip(kept["value"], kept["ci_low"], kept["ci_high"], strict=True)
             ],
             "status": kept["status"],
@@ -138,4 +145,24 @@ def claims(recorded: Runs, build: Run, identities: Sequence[str]) -> Shown:
             "where": kept["where"],
         }
     )
-    return plain_table(table, "The paper's claims about Table 2, by the criteria written before the run")
+    return plain_table(table, caption)
+
+
+def prose(recorded: Runs, build: Run, identities: Sequence[str]) -> Shown:
+    """What became of some claims that the papers make in words only."""
+    rows = prose_rows(list(recorded.values()), [build])
+    return prose_table(rows[rows["id"].isin(identities)], "Claims in prose, by criteria written before the run")
+
+
+def prose_table(rows: pd.DataFrame, caption: str) -> Shown:
+    """Claims in prose with their outcome."""
+    value = [f"{value:.1f}" if pd.notna(value) else "–" for value in rows["value"]]
+    shown = rows[["id", "claim", "holds when"]].assign(measured=value, outcome=rows["outcome"], where=rows["where"])
+    return plain_table(shown, caption)
+
+
+def _measured(value: float, low: float, high: float, digits: int) -> str:
+    if pd.isna(value):
+        return "–"
+    ends = "" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{value:.{digits}f}{ends}"

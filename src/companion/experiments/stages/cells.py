@@ -1,7 +1,7 @@
 """The cells of a table of representations: network × layer × mapping, each with its predictions."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
@@ -16,7 +16,7 @@ from companion import paths
 from companion.experiments.stages.target import Target
 from companion.models.weak_cnn import WeakCNN
 from companion.probes import PROBES, FoldProbe, probe_fold, probe_folds
-from companion.representations import represent
+from companion.representations import represent, segment_outputs
 from companion.store import Store
 from companion.transfer import METHODS, AdaptedNet, adapt, stack, trunk_outputs
 
@@ -143,26 +143,28 @@ def adapted(
     *,
     seed: int,
     device: torch.device,
+    methods: Sequence[str] = tuple(METHODS),
 ) -> Iterator[tuple[Cell, list[dict[str, Any]]]]:
-    """F1 and F2 after Methods I, II and III (section 3.2), adapted anew for every test fold.
+    """F1 and F2 after Methods I, II and III (section 3.2), or some of them, adapted anew for every test fold.
 
     Yields:
         Each cell, and with a method's first cell the learning curves of its adaptations.
     """
     identity = _identity(network)
     names = np.unique(target.folds)
-    with tqdm(total=len(METHODS) * len(names), desc=f"adapting the {trunk} trunk", unit="network") as bar:
-        for method in METHODS:
+    with tqdm(total=len(methods) * len(names), desc=f"adapting the {trunk} trunk", unit="network") as bar:
+        for method in methods:
             probes: dict[tuple[str, str], dict[Any, FoldProbe]] = {}
             own = np.empty_like(target.labels)
             curves: list[dict[str, Any]] = []
             for fold in names:
                 train = target.folds != fold
-                x, scores, curve = _adapted_fold(
-                    network, trunks, target, train, method, settings, seed, device, identity
-                )
-                own[~train] = scores[~train].argmax(1)
-                curves += [{"trunk": trunk, "method": method, "fold": int(fold), "seed": seed, **row} for row in curve]
+                part = _adapted_fold(network, trunks, target, train, method, settings, seed, device, identity)
+                own[~train] = part("scores")[~train].argmax(1)
+                named = {"trunk": trunk, "method": method, "fold": int(fold), "seed": seed}
+                for epoch, (loss, accuracy) in enumerate(part("curve").tolist(), start=1):
+                    curves.append({**named, "epoch": epoch, "loss": loss, "accuracy": accuracy})
+                x = {column: part(column) for column in _columns_of(method)}
                 for key, result in probed(x, target, train, probing).items():
                     probes.setdefault(key, {})[fold] = result
                 bar.update()
@@ -199,6 +201,28 @@ def columns(representations: Any) -> dict[str, NDArray[np.float32]]:
     return {column: x for column, x in found.items() if x is not None}
 
 
+def adapted_events(
+    network: WeakCNN,
+    trunks: list[torch.Tensor],
+    target: Target,
+    method: str,
+    settings: Adaptation,
+    *,
+    seed: int,
+    device: torch.device,
+) -> list[NDArray[np.float32]]:
+    """F2 of every segment of every clip, by the network adapted without the clip's fold. Shape: ``(K, C_S)`` each."""
+    segments: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)] * len(trunks)
+    identity = _identity(network)
+    for fold in np.unique(target.folds):
+        test = np.flatnonzero(target.folds == fold)
+        part = _adapted_fold(network, trunks, target, target.folds != fold, method, settings, seed, device, identity)
+        ends = np.cumsum([trunks[i].shape[1] - 1 for i in test])
+        for i, found in zip(test, np.split(part("F2 segments"), ends[:-1]), strict=True):
+            segments[int(i)] = found
+    return segments
+
+
 def _adapted_fold(
     network: WeakCNN,
     trunks: list[torch.Tensor],
@@ -209,8 +233,13 @@ def _adapted_fold(
     seed: int,
     device: torch.device,
     identity: str,
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32], list[dict[str, float]]]:
-    """Adapt without one fold; representations and own scores of every clip, from the store when done before."""
+) -> Callable[[str], NDArray[Any]]:
+    """Adapt without one fold, or find that done.
+
+    Returns:
+        From a name to an array: the representations of every clip by their column, its own ``scores``, the
+        learning ``curve``, and ``F2 segments`` of the clips of the fold left out, end to end.
+    """
     store = Store(paths.cache_root() / "store")
     key = {
         "adapted": identity,
@@ -239,15 +268,22 @@ def _adapted_fold(
         )
         curve = np.array([[row["loss"], row["accuracy"]] for row in result.curve])
         scores = own_scores(result.network, trunks)
-        return {**columns(represent(result.network, trunks)), "scores": scores, "curve": curve}
+        found = {**columns(represent(result.network, trunks)), "scores": scores, "curve": curve}
+        _, events = segment_outputs(result.network, [trunks[i] for i in np.flatnonzero(~train)])
+        return found if events is None else {**found, "F2 segments": np.concatenate(events)}
 
     def part(name: str) -> NDArray[Any]:
         return store.array({**key, "part": name}, lambda: everything()[name])
 
-    x = {column: part(column) for column in COLUMNS if column.startswith("F1") or METHODS[method].f2_activation}
-    curve = enumerate(part("curve").tolist(), start=1)
-    rows = [{"epoch": epoch, "loss": loss, "accuracy": accuracy} for epoch, (loss, accuracy) in curve]
-    return x, part("scores"), rows
+    # All are stored while the adapted network is at hand, so that none has to be adapted again for one of them.
+    for name in (*_columns_of(method), "scores", "curve", *(("F2 segments",) if METHODS[method].f2_activation else ())):
+        part(name)
+    return part
+
+
+def _columns_of(method: str) -> list[str]:
+    """Representations that a network adapted by a method has."""
+    return [column for column in COLUMNS if column.startswith("F1") or METHODS[method].f2_activation]
 
 
 @torch.inference_mode()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.evaluation.bootstrap import Interval, cluster_interval, paired_difference
+from companion.evaluation.mixture_bootstrap import SEPARATOR, fold_accuracy, membership, mixture_bootstrap
 from companion.experiments.stages.target import Target
 
 
@@ -32,7 +33,7 @@ class Table:
 
     Args:
         target: The task.
-        correct: Was each clip right? One array a cell. Shape: ``(S, N)``.
+        correct: Was each clip right, 0 to 1? One array a cell. Shape: ``(S, N)``.
         n_resamples: Resamples of the bootstrap.
         seed: Seed of the bootstrap.
         common: Columns that all rows share.
@@ -40,7 +41,7 @@ class Table:
     """
 
     target: Target
-    correct: Mapping[Key, NDArray[np.bool_]]
+    correct: Mapping[Key, NDArray[Any]]
     n_resamples: int
     seed: int
     common: Mapping[str, Any]
@@ -51,20 +52,40 @@ class Table:
         self, key: Key, item: str, row: str = "", column: str = "", note: str = "", measure: str = "accuracy %"
     ) -> Interval:
         """Add the accuracy of a cell in percent: the mean over folds, as published."""
-        interval = cluster_interval(self._of(key), *self._units(), self._rng(), n_resamples=self.n_resamples)
+        interval = self._interval(self._of(key))
         self._add(item, row or key.row, column or key.column, measure, interval, note)
         return interval
 
     def difference(self, a: Key, b: Key, item: str, row: str, column: str) -> Interval:
         """Add the accuracy of ``a`` minus that of ``b`` in percentage points, on the same clips."""
-        interval = paired_difference(
-            self._of(a), self._of(b), *self._units(), self._rng(), n_resamples=self.n_resamples
-        )
+        interval = self._interval(self._of(a), self._of(b))
         note = f"two-sided p = {interval.p_value:.4f}" if interval.p_value is not None else ""
         self._add(item, row, column, "accuracy difference, points", interval, note)
         return interval
 
-    def _of(self, key: Key) -> NDArray[np.bool_]:
+    def count(self, row: str, column: str, value: int) -> None:
+        """Add a count behind a claim that the paper makes in words."""
+        clips, recordings = len(self.target.labels), len(membership(self.target.recordings)[0])
+        counts = {"n_clips": clips, "n_recordings": recordings, "n_seeds": max(map(len, self.correct.values()))}
+        name = {"item": "Prose", "row": row, "column": column, "measure": "count"}
+        ends = {"value": float(value), "ci_low": np.nan, "ci_high": np.nan}
+        self.rows.append({**self.common, **name, **ends, **counts, "note": ""})
+
+    def _interval(self, correct: NDArray[Any], other: NDArray[Any] | None = None) -> Interval:
+        """Of an accuracy, or of its difference to another; clips of several recordings need their own bootstrap."""
+        recordings, folds = self._units()
+        settings = {"n_resamples": self.n_resamples}
+        if any(SEPARATOR in recording for recording in recordings.tolist()):
+            scores = correct.astype(float) if other is None else correct.astype(float) - other
+            difference = other is not None
+            return mixture_bootstrap(
+                fold_accuracy(scores, folds), recordings, self._rng(), difference=difference, **settings
+            )
+        if other is None:
+            return cluster_interval(correct, recordings, folds, self._rng(), **settings)
+        return paired_difference(correct, other, recordings, folds, self._rng(), **settings)
+
+    def _of(self, key: Key) -> NDArray[Any]:
         correct = self.correct[key]
         return correct if self.kept is None else correct[:, self.kept]
 

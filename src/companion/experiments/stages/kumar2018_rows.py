@@ -64,12 +64,12 @@ def result_rows(
     return [*table.rows, *pairs.rows, *source_rows(common, sources), trust_row(common, target, trustworthiness)]
 
 
-def item_of(key: Key) -> str:
+def item_of(key: Key, table: str = TABLE, controls: str = "Table2 controls") -> str:
     """The published table's name for its fourteen cells, another for everything else."""
     if not key.probe:
         return "Own output"
     suffix = ", standardised" if key.probe == STANDARDISED else ""
-    return (TABLE if key.trunk == "source" else "Table2 controls") + suffix
+    return (table if key.trunk == "source" else controls) + suffix
 
 
 def row_of(key: Key) -> str:
@@ -141,11 +141,11 @@ def source_rows(common: Common, sources: Sequence[Source]) -> list[dict[str, Any
     ]
 
 
-def trust_row(common: Common, target: Target, trustworthiness: float) -> dict[str, Any]:
+def trust_row(common: Common, target: Target, trustworthiness: float, item: str = "Fig2 top-left") -> dict[str, Any]:
     """How far the neighbours in the t-SNE picture are neighbours in F1."""
     return {
         **asdict(common),
-        "item": "Fig2 top-left",
+        "item": item,
         "row": "t-SNE, N_S F1 max",
         "column": "trustworthiness",
         "measure": "share, 0 to 1",

@@ -23,6 +23,7 @@ from companion.experiments.stages.cells import (
 from companion.experiments.stages.comparisons import Key
 from companion.experiments.stages.target import Target
 from companion.models.weak_cnn import WeakCNN
+from companion.transfer import METHODS
 
 Predictions = Mapping[Key, Sequence[Cell]]
 
@@ -34,11 +35,13 @@ class Plan:
     Args:
         seeds: Seeds of adaptation and of the untrained networks.
         adaptation_epochs: Epochs of Methods I to III.
-        scratch_epochs: Epochs of N_S trained on the target alone.
+        scratch_epochs: Epochs of N_S trained on the target alone; 0 leaves that control out.
         scratch_batch: Recordings in one of its steps.
         width: Factor on the filters of the networks that are not transferred.
         per_decade: Values of C in a factor of ten.
         control_probes: Probes of what is adapted from the untrained trunk or trained from scratch.
+        untrained_methods: Methods that the untrained trunk is adapted by, as a control.
+        untrained_seeds: How many seeds it is for; None for all.
     """
 
     seeds: tuple[int, ...]
@@ -48,10 +51,19 @@ class Plan:
     width: float
     per_decade: int
     control_probes: tuple[str, ...]
+    untrained_methods: tuple[str, ...] = tuple(METHODS)
+    untrained_seeds: int | None = None
+
+    def methods(self, trunk: str, number: int) -> tuple[str, ...]:
+        """Methods that a trunk is adapted by for the seed of this number."""
+        if trunk == "source":
+            return tuple(METHODS)
+        within = self.untrained_seeds is None or number < self.untrained_seeds
+        return self.untrained_methods if within else ()
 
 
 def predict(
-    plan: Plan, target: Target, networks: Sequence[WeakCNN], device: torch.device
+    plan: Plan, target: Target, networks: Sequence[WeakCNN], device: torch.device, others: Sequence[Cell] = ()
 ) -> tuple[Predictions, dict[str, pd.DataFrame]]:
     """Predict every clip with every cell and control.
 
@@ -60,6 +72,7 @@ def predict(
         target: The task.
         networks: Trained source networks; seeds take them in turn.
         device: Where to compute.
+        others: Cells predicted elsewhere, such as a published baseline's.
 
     Returns:
         The cells, one for each seed, and the tables ``adaptation_curves``, ``probes``, ``predictions``, ``folds``.
@@ -83,16 +96,22 @@ def predict(
                 for cell in off_the_shelf(trunk, network, trunks, target, probing):
                     keep(cell)
             chosen = probing if trunk == "source" else controls
-            for cell, curve in adapted(trunk, network, trunks, target, settings, chosen, seed=seed, device=device):
+            methods = plan.methods(trunk, number)
+            for cell, curve in adapted(
+                trunk, network, trunks, target, settings, chosen, seed=seed, device=device, methods=methods
+            ):
                 keep(cell)
                 curves += curve
     for name, x in (("log-mel statistics", target.statistics()), ("level only", target.level())):
         for cell in fixed_cells("none", name, {"features": x}, target, probing):
             keep(cell)
-    for cell in scratch.cells(
-        target, plan.scratch_epochs, plan.scratch_batch, plan.width, controls, plan.seeds[0], device
-    ):
+    for cell in others:
         keep(cell)
+    if plan.scratch_epochs:
+        for cell in scratch.cells(
+            target, plan.scratch_epochs, plan.scratch_batch, plan.width, controls, plan.seeds[0], device
+        ):
+            keep(cell)
     return found, {
         "adaptation_curves": pd.DataFrame(curves),
         "probes": _probe_table(found, target),
