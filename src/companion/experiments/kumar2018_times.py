@@ -6,7 +6,6 @@ that both networks need. A time belongs to the machine it was measured on, and s
 
 import shlex
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from companion.models.cost import multiply_adds
 from companion.models.weak_cnn import WeakCNN
 from companion.profiles import PROFILES, Parameters
 from companion.report import provenance
+from companion.report.provenance import device_name, versions
 from companion.report.runs import Run, read_run, write_run
 from companion.training import make_fabric
 
@@ -46,7 +46,7 @@ class Config(BaseModel):
     """Settings of one profile.
 
     Args:
-        lengths: Log-mel frames of the recordings timed: 1.5 s, which is one segment, 4, 10 and 30 s.
+        lengths: Log-mel frames of the recordings timed: 1.5 s, which is one segment, to 30 s.
         recordings: Recordings in a batch.
         width: Factor on N_S's filters.
         n_classes: Outputs; AudioSet's.
@@ -67,7 +67,7 @@ class Config(BaseModel):
 
 
 CONFIGS: dict[str, Config] = {
-    "demo": Config(recordings=2, width=0.25, repeats=4, warm_up=1),
+    "demo": Config(lengths=(128, 345, TABLE_LENGTH, 1724), recordings=2, width=0.25, repeats=4, warm_up=1),
     "esc50": Config(),
     "paper": Config(),
 }
@@ -81,7 +81,8 @@ def run(parameters: Parameters) -> Run:
             where ``device`` finds one; the rows of Table 1 are those of ``device``.
 
     Returns:
-        Run: Rows, and the tables ``times`` (each measurement, ms a recording) and ``cost`` (multiply-adds).
+        Run: Rows, and the tables ``times`` (each measurement, ms a recording), ``relative`` (their ratios with
+        intervals) and ``cost`` (multiply-adds).
     """
     config = CONFIGS[parameters.profile]
     work = timing.Workload(
@@ -93,16 +94,8 @@ def run(parameters: Parameters) -> Run:
         seed=parameters.seed,
     )
     fabrics = machines(parameters.device)
-    names = [provenance.device_name(str(fabric.device)) for fabric in fabrics]
-    settings = {"threads": torch.get_num_threads(), "precision": str(fabrics[-1]._precision.precision)}
-    identity = digest(
-        DECISIVE,
-        config=config.model_dump(),
-        work=str(work),
-        devices=names,
-        versions=provenance.versions(),
-        **settings,
-    )
+    names = [machine_words(fabric) for fabric in fabrics]
+    identity = digest(DECISIVE, config=config.model_dump(), work=str(work), machines=names, versions=versions())
     folder = paths.runs_root() / NAME / f"{parameters.profile}-{identity[:12]}"
     if folder.is_dir():
         return read_run(folder)
@@ -117,18 +110,26 @@ def run(parameters: Parameters) -> Run:
         seeds=[parameters.seed],
         device=str(fabrics[-1].device),
         command=command(parameters),
-        config={**config.model_dump(), **settings},
+        config={**config.model_dump(), "machines": names},
         wall_time=time.perf_counter() - started,
         n_recordings=work.recordings,
     )
-    rows = result_rows(times, names[-1], config, work, parameters)
-    return write_run(folder, rows, what, {"times": times, "cost": cost_table(config)})
+    relative = relative_times(times, config, parameters.seed)
+    rows = pd.DataFrame(result_rows(relative, names[-1], work, parameters))
+    return write_run(folder, rows, what, {"times": times, "relative": relative, "cost": cost_table(config)})
 
 
 def machines(device: str) -> list[Fabric]:
     """The processor, and after it the GPU where there is one to be used."""
     chosen = make_fabric(device)
     return [chosen] if chosen.device.type == "cpu" else [make_fabric("cpu"), chosen]
+
+
+def machine_words(fabric: Fabric) -> str:
+    """Device, precision and, for a processor, threads: what a time depends on."""
+    device = str(fabric.device)
+    threads = f", {torch.get_num_threads()} thread(s)" if fabric.device.type == "cpu" else ""
+    return f"{device_name(device)}{threads}, {fabric.strategy.precision.precision}"
 
 
 def measured(config: Config, work: timing.Workload, fabric: Fabric, name: str) -> pd.DataFrame:
@@ -161,37 +162,39 @@ def cost_table(config: Config) -> pd.DataFrame:
     )
 
 
+def relative_times(times: pd.DataFrame, config: Config, seed: int) -> pd.DataFrame:
+    """Time of N_S relative to N_S^slat for every device, length and phase, with its interval."""
+    rng = np.random.default_rng(seed)
+    keys = ["device", "length s", "frames", "phase"]
+    lines = []
+    for key, group in times.groupby(keys, sort=False):
+        value, low, high = timing.relative_time(group, config.n_resamples, rng)
+        lines.append({**dict(zip(keys, key, strict=True)), "value": value, "ci_low": low, "ci_high": high})
+    return pd.DataFrame(lines)
+
+
 def result_rows(
-    times: pd.DataFrame, main: str, config: Config, work: timing.Workload, parameters: Parameters
-) -> pd.DataFrame:
-    """Table 1's four cells from the main device, and the same for every length and device."""
-    rng = np.random.default_rng(parameters.seed)
-    rows: list[dict[str, Any]] = []
-    for (device, frames, phase), group in times.groupby(["device", "frames", "phase"], sort=False):
-        ratio = timing.relative_time(group, config.n_resamples, rng)
-        note = f"median of {work.repeats} repeats in turn, {work.recordings} recordings at a time, {device}; "
+    relative: pd.DataFrame, main: str, work: timing.Workload, parameters: Parameters
+) -> list[dict[str, Any]]:
+    """Table 1's four cells from the main device, and N_S for every length and device."""
+    common = {
+        "experiment": NAME, "paper": "Kumar2018", "measure": "relative time", "n_clips": work.recordings,
+        "n_recordings": work.recordings, "n_seeds": 1, "profile": parameters.profile,
+        "evidence": PROFILES[parameters.profile].evidence, "data": "any audio: times only",
+    }  # fmt: skip
+    by_definition = {"value": 1.0, "ci_low": np.nan, "ci_high": np.nan, "note": "1 by definition"}
+    rows = []
+    for line in relative.to_dict("records"):
+        note = f"median of {work.repeats} repeats in turn, {work.recordings} recordings at a time, {line['device']}; "
         note += "the interval is over the repeats: timing noise on one machine only"
-        if device == main and frames == TABLE_LENGTH:
-            rows += cells("Table1 top-right", ROWS[phase], ratio, note)
-        kind = "GPU" if device.startswith("cuda") else "CPU"
-        rows += cells(f"Time by length, {kind}", f"{ROWS[phase]}, {group['length s'].iloc[0]:g} s", ratio, note)[1:]
-    evidence = PROFILES[parameters.profile].evidence
-    return pd.DataFrame(rows).assign(
-        experiment=NAME, paper="Kumar2018", measure="relative time", n_clips=work.recordings,
-        n_recordings=work.recordings, n_seeds=1, profile=parameters.profile, evidence=evidence,
-        data="any audio: times only",
-    )  # fmt: skip
-
-
-def cells(item: str, row: str, ratio: Sequence[float], note: str) -> list[dict[str, Any]]:
-    """N_S^slat, which is 1 by definition, and N_S relative to it."""
-    values = {timing.SEGMENTWISE: (1.0, np.nan, np.nan), timing.SCANNED: ratio}
-    notes = {timing.SEGMENTWISE: "1 by definition", timing.SCANNED: note}
-    names = ("value", "ci_low", "ci_high")
-    return [
-        {"item": item, "row": row, "column": column, "note": notes[column], **dict(zip(names, value, strict=True))}
-        for column, value in values.items()
-    ]
+        number = {name: line[name] for name in ("value", "ci_low", "ci_high")} | {"note": note}
+        words, kind = ROWS[line["phase"]], "GPU" if line["device"].startswith("cuda") else "CPU"
+        places = [(f"Time by length, {kind}", f"{words}, {line['length s']:g} s", timing.SCANNED, number)]
+        if line["device"] == main and line["frames"] == TABLE_LENGTH:
+            places += [("Table1 top-right", words, timing.SEGMENTWISE, by_definition)]
+            places += [("Table1 top-right", words, timing.SCANNED, number)]
+        rows += [common | {"item": item, "row": row, "column": column} | n for item, row, column, n in places]
+    return rows
 
 
 def command(parameters: Parameters) -> str:

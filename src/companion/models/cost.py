@@ -1,7 +1,6 @@
 """Multiply-adds of N_S on a recording, and of N_S^slat, which hears most frames twice."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -81,16 +80,16 @@ def layer_costs(network: WeakCNN, n_frames: int) -> list[LayerCost]:
     shadow = copy.deepcopy(network).to("meta").eval()
     hidden = torch.empty(1, 1, max(n_frames, SEGMENT), N_MELS, device="meta")
     costs: list[LayerCost] = []
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
 
-    def count(block: str, layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        with FlopCounterMode(display=False) as counter:
+        def count(block: str, layer: nn.Module, x: Tensor) -> Tensor:
+            before = counter.get_total_flops()
             output = layer(x)
-        # it counts a multiplication and an addition as two
-        channels, frames, bands = output.shape[1:]
-        costs.append(LayerCost(block, (channels, frames, bands), counter.get_total_flops() // 2))
-        return output
+            channels, frames, bands = output.shape[1:]
+            # it counts a multiplication and an addition as two
+            costs.append(LayerCost(block, (channels, frames, bands), (counter.get_total_flops() - before) // 2))
+            return output
 
-    with torch.no_grad():
         for number, block in enumerate(shadow.blocks, 1):
             for layer in block.modules():  # in the order of their use
                 if isinstance(layer, ConvBlock):
