@@ -5,7 +5,6 @@ untrained, Methods I to III adapted from the untrained trunk, N_S trained from s
 folds, statistics of the log-mel, and loudness alone.
 """
 
-import shlex
 import time
 from typing import Literal
 
@@ -23,7 +22,7 @@ from companion.experiments.stages.kumar2018_rows import Common, result_rows
 from companion.experiments.stages.predictions import Plan, predict
 from companion.experiments.stages.source import MODULES, Source, SourceConfig, load_source, train_source
 from companion.experiments.stages.target import load_target
-from companion.experiments.stages.weights import chosen_weights, weights_digest, weights_words
+from companion.experiments.stages.weights import chosen_weights, run_command, weights_digest
 from companion.profiles import PROFILES, Parameters
 from companion.report import provenance
 from companion.report.repository import checkout
@@ -215,7 +214,7 @@ def run(parameters: Parameters) -> Run:
         f"{target.n_classes} classes and {len(data.folds)} folds; source: {sources[0].description}",
         seeds=seeds,
         device=str(device),
-        command=command(parameters),
+        command=run_command(NAME, parameters),
         config=config.model_dump(),
         wall_time=time.perf_counter() - started,
         n_recordings=len(set(target.recordings)),
@@ -228,13 +227,6 @@ def run(parameters: Parameters) -> Run:
 
 def _share(epochs: int, parameters: Parameters) -> int:
     return max(1, round(epochs * parameters.budget))
-
-
-def command(parameters: Parameters) -> str:
-    """The command that makes this run again."""
-    words = ["companion", "experiment", NAME, "--profile", parameters.profile, "--seed", str(parameters.seed)]
-    words += ["--budget", f"{parameters.budget:g}"] if parameters.budget != 1 else []
-    return shlex.join(words + weights_words(parameters))
 
 
 def source_network(config: Config, parameters: Parameters, seed: int) -> Source:

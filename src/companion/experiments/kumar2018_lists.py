@@ -86,7 +86,7 @@ def _rows(table: pd.DataFrame, n_train: int, n_eval: int) -> list[dict[str, Any]
                     "item": "AudioSet lists",
                     "row": row,
                     "column": column,
-                    "measure": "count",
+                    "measure": "mean" if row == "labels per segment" else "count",
                     "value": float(value),
                     "ci_low": np.nan,
                     "ci_high": np.nan,

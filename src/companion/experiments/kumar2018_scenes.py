@@ -5,7 +5,6 @@ baseline, the same network untrained, statistics of the log-mel, and loudness al
 of each scene is scored against the recipes where these are known.
 """
 
-import shlex
 import time
 from dataclasses import asdict
 from typing import Literal
@@ -24,10 +23,11 @@ from companion.experiments.stages.identity import digest
 from companion.experiments.stages.kumar2018_rows import Common, trust_row
 from companion.experiments.stages.kumar2018_table3 import baseline_cells, scene_rows
 from companion.experiments.stages.predictions import Plan, predict
+from companion.experiments.stages.scene_relations import relation_rows, unit_counts
 from companion.experiments.stages.source import MODULES, Source, load_source
 from companion.experiments.stages.target import load_target
 from companion.experiments.stages.weak_corpus import weak_corpus
-from companion.experiments.stages.weights import chosen_weights, weights_digest, weights_words
+from companion.experiments.stages.weights import chosen_weights, run_command, weights_digest
 from companion.profiles import PROFILES, Parameters
 from companion.report import provenance
 from companion.report.repository import checkout
@@ -176,7 +176,12 @@ def run(parameters: Parameters) -> Run:
     rows = scene_rows(common, target, sources, predictions, config.n_resamples, parameters.seed)
     embedding, trustworthiness = embed(networks[0], target, parameters.seed, device)
     rows.append(trust_row(common, target, trustworthiness, "Fig2 top-right"))
-    related, relation_tables = relations(asdict(common), plan, target, sources, parameters.seed, device)
+    counts = unit_counts(target, sources, seeds, plan.adaptation_epochs, device)
+    related, relation_tables = relation_rows(
+        asdict(common), target, sources[0].classes, counts, config.n_resamples, parameters.seed
+    )
+    if hasattr(data, "recipe_table"):
+        tables["recipes"] = data.recipe_table()
     n_recordings = len(membership(target.recordings)[0])
     what = provenance.collect(
         experiment=NAME,
@@ -185,16 +190,9 @@ def run(parameters: Parameters) -> Run:
         f"{len(data.folds)} folds; source: {sources[0].description}",
         seeds=seeds,
         device=str(device),
-        command=command(parameters),
+        command=run_command(NAME, parameters),
         config=config.model_dump(),
         wall_time=time.perf_counter() - started,
         n_recordings=n_recordings,
     )
     return write_run(folder, pd.DataFrame(rows + related), what, {**tables, **relation_tables, "tsne": embedding})
-
-
-def command(parameters: Parameters) -> str:
-    """The command that makes this run again."""
-    words = ["companion", "experiment", NAME, "--profile", parameters.profile, "--seed", str(parameters.seed)]
-    words += ["--budget", f"{parameters.budget:g}"] if parameters.budget != 1 else []
-    return shlex.join(words + weights_words(parameters))

@@ -4,7 +4,6 @@ Both networks have the same layers, weights at the start, recordings, passes ove
 what they are shown at a time, a recording or a segment, and so in what a label is taken to say.
 """
 
-import shlex
 import time
 from dataclasses import asdict
 from typing import Any, Literal
@@ -36,6 +35,7 @@ from companion.experiments.stages.source import (
 )
 from companion.experiments.stages.tagging import NETWORKS, Fold, score
 from companion.experiments.stages.weak_corpus import weak_corpus
+from companion.experiments.stages.weights import run_command
 from companion.models.slat import SegmentWise
 from companion.profiles import PROFILES, Parameters
 from companion.report import provenance
@@ -139,7 +139,7 @@ def run(parameters: Parameters) -> Run:
         data=description(corpus),
         seeds=seeds,
         device=str(make_fabric(parameters.device).device),
-        command=command(parameters),
+        command=run_command(NAME, parameters),
         config=config.model_dump(),
         wall_time=time.perf_counter() - started,
         n_recordings=len(membership(test.recordings)[0]),
@@ -218,10 +218,3 @@ def description(corpus: Dataset) -> str:
     """Sizes of the corpus in words."""
     counts = [sum(clip.fold == fold for clip in corpus.clips) for fold in (TRAIN, VALIDATION, TEST)]
     return f"{corpus.name}: {counts[0]} training, {counts[1]} validation, {counts[2]} test recordings"
-
-
-def command(parameters: Parameters) -> str:
-    """The command that makes this run again."""
-    words = ["companion", "experiment", NAME, "--profile", parameters.profile, "--seed", str(parameters.seed)]
-    words += ["--budget", f"{parameters.budget:g}"] if parameters.budget != 1 else []
-    return shlex.join(words)

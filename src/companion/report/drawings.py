@@ -90,6 +90,27 @@ def confusion(counts: pd.DataFrame, title: str = "") -> Figure:
 
 
 @styled
+def confusion_grid(grids: Mapping[str, pd.DataFrame], columns: int = 4) -> Figure:
+    """Several confusion matrices of the same classes, small: each row a class, shaded by the share of its clips.
+
+    Args:
+        grids: Counts by title, as for :func:`confusion`.
+        columns: Matrices beside each other.
+    """
+    rows = -(-len(grids) // columns)
+    figure, axes = axes_grid(rows, columns, 2.3 * columns, 2.5 * rows)
+    for axis, (title, counts) in zip(axes, grids.items(), strict=False):
+        shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+        axis.imshow(shares, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
+        axis.set_title(as_mathtext(title), fontsize=9)
+    for number, axis in enumerate(axes):
+        axis.set(xticks=[], yticks=[])
+        axis.set_visible(number < len(grids))
+    figure.tight_layout()
+    return figure
+
+
+@styled
 def tsne_scatter(panels: Mapping[str, pd.DataFrame]) -> Figure:
     """t-SNE coordinates of clips, a colour and shape for each group, one panel for each source.
 

@@ -21,12 +21,12 @@ NOTHING = Shown("<p>Nothing is recorded yet.</p>", "Nothing is recorded yet.")
 
 def recorded_strips(recorded: Runs) -> Shown:
     """What was run for each recorded result."""
-    return _stacked([what_was_run(run) for run in recorded.values()])
+    return stacked([what_was_run(run) for run in recorded.values()])
 
 
 def recorded_downloads(recorded: Runs, page: str) -> Shown:
     """Links to the rows and tables of each recorded run."""
-    return _stacked([downloads(run, page) for run in recorded.values()])
+    return stacked([downloads(run, page) for run in recorded.values()])
 
 
 def joined(name: str, recorded: Runs, build: Run) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def confusions(recorded: Runs, build: Run, column: str) -> Shown:
             f"most often {true} is taken for {said}, {int(wrong.to_numpy().max())} times."
         )
         shown.append(show(confusion(counts, heading), alt=alt))
-    return _stacked(shown)
+    return stacked(shown)
 
 
 def fold_tables(recorded: Runs, build: Run, probe: str = "LIBLINEAR") -> Shown:
@@ -81,7 +81,7 @@ def fold_tables(recorded: Runs, build: Run, probe: str = "LIBLINEAR") -> Shown:
         folds = source.run.table("folds")
         kept = folds[(folds["trunk"] == "source") & (folds["probe"] == probe)].rename(columns={"accuracy %": "value"})
         shown.append(fold_table(kept[["row", "column", "fold", "value"]], caption=source.heading))
-    return _stacked(shown)
+    return stacked(shown)
 
 
 def adaptation(recorded: Runs, build: Run) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def probe_tables(recorded: Runs, build: Run) -> Shown:
         kept = probes[(probes["trunk"] == "source") & (probes["run"] == 0)].drop(columns=["trunk", "run"])
         text = kept.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value))
         shown.append(plain_table(text, source.heading))
-    return _stacked(shown)
+    return stacked(shown)
 
 
 def maps(recorded: Runs, build: Run) -> Figure:
@@ -112,7 +112,8 @@ def maps(recorded: Runs, build: Run) -> Figure:
     return tsne_scatter(panels)
 
 
-def _stacked(shown: list[Shown]) -> Shown:
+def stacked(shown: list[Shown]) -> Shown:
+    """One below the other."""
     if not shown:
         return NOTHING
     whole = shown[0]

@@ -1,6 +1,7 @@
 """Weights from a file in the place of a trained source network: the authors' released ones, or this library's own."""
 
 import hashlib
+import shlex
 from pathlib import Path
 
 from companion import checkpoints, paths
@@ -68,6 +69,13 @@ def weights_words(parameters: Parameters) -> list[str]:
     """The words of a command that name the weights; none where the profile's own are used."""
     named = {"--weights": parameters.weights, "--class-order": parameters.class_order}
     return [word for option, value in named.items() if value for word in (option, value)]
+
+
+def run_command(name: str, parameters: Parameters) -> str:
+    """The command that makes a run of an experiment again."""
+    words = ["companion", "experiment", name, "--profile", parameters.profile, "--seed", str(parameters.seed)]
+    words += ["--budget", f"{parameters.budget:g}"] if parameters.budget != 1 else []
+    return shlex.join(words + weights_words(parameters))
 
 
 def class_names(path: Path) -> list[str]:

@@ -1,0 +1,208 @@
+"""Scene–event relations: which units of F2 are most active in a scene, and whether the recipes agree."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from companion.evaluation import scene_events, scene_truth
+from companion.evaluation.bootstrap import Interval
+from companion.evaluation.mixture_bootstrap import Resamples, draw
+from companion.experiments.stages.cells import Adaptation, adapted_events, network_trunks
+from companion.experiments.stages.source import Source
+from companion.experiments.stages.target import Target
+from companion.representations import segment_outputs
+
+ITEM, PAIRED = "Scene-event relations", "Paired, scene-event relations"
+NETWORKS = {"N_S": "", "N_T^II": "II", "N_T^III": "III"}
+"""Networks with an F2, and the method that adapts each."""
+
+MEASURES = ("precision at 5", "rank correlation")
+SCORED = ("count", "pmi", "log_odds")
+"""Relations that are scored; the share orders units as the count does."""
+
+BLOCK = 200  # resamples at a time: bounds memory
+
+Counts = NDArray[Any]
+
+
+def unit_counts(
+    target: Target, sources: Sequence[Source], seeds: Sequence[int], epochs: int, device: torch.device
+) -> dict[str, list[Counts]]:
+    """In how many segments of each clip each unit is among the five most active.
+
+    Returns:
+        For each network one array a seed. Shape: ``(N, C_S)``.
+    """
+    found: dict[str, list[Counts]] = {network: [] for network in NETWORKS}
+    for number, seed in enumerate(seeds):
+        source = sources[number % len(sources)].network
+        trunks = network_trunks(source, target, device)
+        for network, method in NETWORKS.items():
+            if method:
+                settings = Adaptation(epochs=epochs)
+                segments = adapted_events(source, trunks, target, method, settings, seed=seed, device=device)
+            else:
+                _, events = segment_outputs(source, trunks)
+                segments = events or []
+            found[network].append(scene_events.count_top(segments))
+    return found
+
+
+def relation_rows(
+    common: Mapping[str, Any],
+    target: Target,
+    units: Sequence[str],
+    counts: Mapping[str, Sequence[Counts]],
+    n_resamples: int,
+    seed: int,
+) -> tuple[list[dict[str, Any]], dict[str, pd.DataFrame]]:
+    """Lists and maps for every network, scored where the scenes have recipes.
+
+    Returns:
+        Rows, and the tables ``relations`` (network, score, scene, event, value, probability) and ``units``.
+    """
+    scenes = np.array(target.dataset.classes)
+    labels = scenes[target.labels]
+    truth = written_truth(target, units)
+    table = relation_table(counts, labels, scenes, units, truth)
+    if truth is None:
+        return [], {"relations": table}
+    resamples = draw(target.recordings, len(counts["N_S"]), np.random.default_rng(seed), n_resamples)
+    scorer = Scorer(common, labels, scenes, truth.to_numpy(), resamples)
+    for network, by_seed in counts.items():
+        for name in SCORED:
+            scorer.add(network, name, by_seed)
+    scorer.differences()
+    for network, by_seed in counts.items():
+        scorer.baselines(network, by_seed, np.random.default_rng(seed))
+    return scorer.rows, {"relations": table}
+
+
+def written_truth(target: Target, units: Sequence[str]) -> pd.DataFrame | None:
+    """Probabilities of the recipes; None for recorded scenes. Shape: scenes × units of F2.
+
+    A unit whose event no recipe holds has probability 0: listing it is an error. An event of a recipe that F2 has no
+    unit for can be listed by nobody, and is left out.
+    """
+    if not hasattr(target.dataset, "truth"):
+        return None
+    truth: pd.DataFrame = target.dataset.truth()
+    return truth.reindex(index=list(target.dataset.classes), columns=list(units), fill_value=0.0)
+
+
+def relation_table(
+    counts: Mapping[str, Sequence[Counts]],
+    labels: NDArray[Any],
+    scenes: NDArray[Any],
+    units: Sequence[str],
+    truth: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """Every scene and unit, long: the share of segments' lists that name it, and the recipe's probability."""
+    lines = []
+    for network, by_seed in counts.items():
+        totals = np.mean([scene_events.by_scene(one, labels, list(scenes)) for one in by_seed], axis=0)
+        for name, relation in scene_events.RELATIONS.items():
+            scores = relation(totals)
+            frame = pd.DataFrame(scores, index=pd.Index(scenes, name="scene"), columns=list(units))
+            long = frame.melt(ignore_index=False, var_name="event", value_name="value").reset_index()
+            lines.append(long.assign(network=network, score=name))
+    table = pd.concat(lines, ignore_index=True)
+    if truth is not None:
+        written = truth.rename_axis("scene").melt(ignore_index=False, var_name="event", value_name="probability")
+        table = table.merge(written.reset_index(), on=["scene", "event"], how="left")
+    return table.round({"value": 5})
+
+
+class Scorer:
+    """Scores of lists against recipes under one set of resamples.
+
+    Args:
+        common: Columns that all rows share.
+        labels: Scene of every clip. Shape: ``(N,)``.
+        scenes: Scenes S.
+        truth: Probability that a recipe has a unit's event heard. Shape: ``(S, C_S)``.
+        resamples: Weights of the clips.
+    """
+
+    def __init__(
+        self,
+        common: Mapping[str, Any],
+        labels: NDArray[Any],
+        scenes: NDArray[Any],
+        truth: NDArray[np.float64],
+        resamples: Resamples,
+    ) -> None:
+        self.common, self.labels, self.scenes = common, labels, scenes
+        self.truth, self.resamples = truth, resamples
+        self.rows: list[dict[str, Any]] = []
+        self._values: dict[tuple[str, str, str], NDArray[np.float64]] = {}
+
+    def add(self, network: str, score: str, by_seed: Sequence[Counts]) -> None:
+        """Score one network's lists by one relation, and add the rows."""
+        weights = np.vstack([np.ones(len(self.labels)), self.resamples.weights])
+        found: NDArray[np.float64] = np.empty((len(MEASURES), len(by_seed), len(weights)))
+        for column, counts in enumerate(by_seed):
+            for start in range(0, len(weights), BLOCK):
+                part = slice(start, start + BLOCK)
+                scores = scene_events.RELATIONS[score](self._totals(counts, weights[part]))
+                found[:, column, part] = self._measures(scores)
+        for measure, values in zip(MEASURES, found, strict=True):
+            self._values[network, score, measure] = values
+            self._row(ITEM, network, score, measure, self._interval(values))
+
+    def differences(self) -> None:
+        """Paired differences: adaptation against none, other relations against counting."""
+        for measure in MEASURES:
+            for score in SCORED:
+                for network in ("N_T^II", "N_T^III"):
+                    self._differ((network, score), ("N_S", score), f"{network} - N_S", score, measure)
+            for network in NETWORKS:
+                for score in SCORED[1:]:
+                    self._differ((network, score), (network, "count"), network, f"{score} - count", measure)
+
+    def baselines(self, network: str, by_seed: Sequence[Counts], rng: np.random.Generator) -> None:
+        """What one network's lists are held against: one list for every scene, and permuted names."""
+        totals = np.mean([self._totals(counts, np.ones(len(self.labels))) for counts in by_seed], axis=0)
+        for measure, value in zip(MEASURES, self._measures(scene_events.globally_active(totals)), strict=True):
+            self._row(ITEM, f"globally most active units of {network}", "count", measure, self._bare(float(value)))
+        for names in ("units", "scenes"):
+            for score in SCORED:
+                scores = scene_events.RELATIONS[score](totals)
+                permuted = scene_truth.permutation_baseline(scores, self.truth, rng, names=names)
+                found = zip(MEASURES, (permuted.precision, permuted.correlation), permuted.p_values, strict=True)
+                for measure, values, p in found:
+                    low, high = np.quantile(values, [0.025, 0.975])
+                    interval = Interval(float(values.mean()), float(low), float(high), *self._counted())
+                    note = f"middle 95 % of permutations; the list of all seeds together against them: p = {p:.4f}"
+                    self._row(ITEM, f"permuted {names} of {network}", score, measure, interval, note)
+
+    def _differ(self, a: tuple[str, str], b: tuple[str, str], row: str, column: str, measure: str) -> None:
+        gain = self._interval(self._values[*a, measure] - self._values[*b, measure], difference=True)
+        self._row(PAIRED, row, column, f"{measure} difference", gain, f"two-sided p = {gain.p_value:.4f}")
+
+    def _totals(self, counts: Counts, weight: NDArray[np.float64]) -> Counts:
+        return scene_events.by_scene(counts, self.labels, list(self.scenes), weight)
+
+    def _measures(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean over scenes of both measures. Shape: ``(…, S, C_S)`` to ``(…,)`` each."""
+        precision = scene_truth.precision_at(scores, self.truth).mean(-1)
+        return precision, scene_truth.rank_correlation(scores, self.truth)
+
+    def _interval(self, values: NDArray[np.float64], *, difference: bool = False) -> Interval:
+        return self.resamples.interval(values[:, 0], values[:, 1:].T, difference=difference)
+
+    def _counted(self) -> tuple[int, int, int]:
+        return len(self.labels), self.resamples.n_recordings, self.resamples.shares.shape[1]
+
+    def _bare(self, value: float) -> Interval:
+        return Interval(value, np.nan, np.nan, *self._counted())
+
+    def _row(self, item: str, row: str, column: str, measure: str, interval: Interval, note: str = "") -> None:
+        counts = {"n_clips": interval.n_clips, "n_recordings": interval.n_recordings, "n_seeds": interval.n_seeds}
+        ends = {"value": interval.value, "ci_low": interval.low, "ci_high": interval.high}
+        name = {"item": item, "row": row, "column": column, "measure": measure}
+        self.rows.append({**self.common, **name, **ends, **counts, "note": note})
