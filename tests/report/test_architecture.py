@@ -9,7 +9,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from companion.models.description import layer_table
 from companion.models.weak_cnn import WeakCNN
-from companion.report.architecture import architecture, shape_words, steps
+from companion.report.architecture import architecture, layer_listing, shape_words, steps
 from companion.transfer import METHODS
 
 BLOCKS = ["input", *(f"B{i}" for i in range(1, 7)), "F1", "F2", "P"]
@@ -52,3 +52,10 @@ def test_words_stay_inside_their_boxes(figure):
 def test_one_segment_is_one_segment():
     assert shape_words({"block": "F1", "channels": 8, "frames": 1, "bands": 1}) == "1 segment × 8 filters"
     assert shape_words({"block": "input", "channels": 1, "frames": 128, "bands": 128}) == "128 frames × 128 bands"
+
+
+def test_the_listing_adds_up():
+    layers = pd.DataFrame(layer_table(WeakCNN(527), 896))
+    listing = layer_listing(layers).markdown
+    assert listing.startswith("N_S with 527 classes on 896 frames: 5,002,047 parameters, 2,033 million multiply-adds")
+    assert "| F2 | convolution 1×1, sigmoid | 527 | 13 | 1 | 540,175 | 7.0 |" in listing

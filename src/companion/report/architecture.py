@@ -9,8 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from companion.report.display import Shown
 from companion.report.figures import BLUE, GREEN, axes_grid, styled
 from companion.report.symbols import as_mathtext
+from companion.report.tables import plain_table
 
 LOOKS: dict[str, dict[str, Any]] = {
     "trained": {"facecolor": "white", "edgecolor": "#333333", "linewidth": 1.2},
@@ -92,6 +94,26 @@ def shape_words(row: Mapping[str, Any]) -> str:
     elif row["bands"] == 1:
         counted = {"segments": row["frames"], "classes" if row["block"] == "F2" else "filters": row["channels"]}
     return " × ".join(f"{n} {name.removesuffix('s') if n == 1 else name}" for name, n in counted.items())
+
+
+def layer_listing(layers: pd.DataFrame) -> Shown:
+    """The table of layers as a reader wants it, with its sums in the caption.
+
+    Args:
+        layers: As for ``architecture``, with ``parameters`` and ``multiply_adds``.
+    """
+    sums = layers[["parameters", "multiply_adds"]].sum()
+    shown = layers.assign(
+        parameters=[f"{n:,}" for n in layers["parameters"]],
+        multiply_adds=[f"{n / 1e6:,.1f}" for n in layers["multiply_adds"]],
+        filters=layers["filters"].replace(0, "–").astype(str),
+    )
+    caption = (
+        f"N_S with {layers['channels'].iloc[-1]} classes on {layers['frames'].iloc[0]} frames: "
+        f"{sums['parameters']:,} parameters, {sums['multiply_adds'] / 1e6:,.0f} million multiply-adds"
+    )
+    shown = shown.drop(columns="channels")
+    return plain_table(shown.rename(columns={"multiply_adds": "multiply-adds, millions"}), caption)
 
 
 def _block(axis: Axes, row: Mapping[str, Any], y: float) -> None:
