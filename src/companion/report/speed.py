@@ -104,4 +104,4 @@ def cost_table(run: Run) -> Shown:
         table[name] = [f"{count / 1e6:.1f}" for count in table[name]]
     table["ratio"] = table["ratio"].map("{:.3f}".format)
     heads = {name: f"{name}, millions" for name in table.columns if name.startswith("multiply")}
-    return plain_table(table.rename(columns=heads), "Multiply-adds for one recording")
+    return plain_table(table.rename(columns=heads), "Multiply-adds for one recording, N_S at the paper's width")
