@@ -5,7 +5,7 @@ import pytest
 
 from companion.errors import DataError
 from companion.evaluation.bootstrap import cluster_interval
-from companion.evaluation.mixture_bootstrap import fold_accuracy, membership, mixture_bootstrap
+from companion.evaluation.mixture_bootstrap import draw, fold_accuracy, membership, mixture_bootstrap
 
 
 def mixtures(rng, n_recordings, n_clips, held):
@@ -68,9 +68,20 @@ def test_the_same_generator_gives_the_same_interval():
     assert first == second
 
 
+def test_a_centred_interval_lies_around_its_value_and_is_as_wide():
+    rng = np.random.default_rng(4)
+    scores, recordings = mixtures(rng, 30, 100, 3)
+    resamples = draw(recordings, 1, rng, 500)
+    by_seed, moved = np.array([5.0]), 5.0 - rng.random((500, 1))
+    plain, centred = (resamples.interval(by_seed, moved, centred=c) for c in (False, True))
+    assert plain.high < 5.0 or np.isclose(plain.high, 5.0, atol=0.05)
+    assert centred.low < 5.0 < centred.high
+    assert centred.high - centred.low == pytest.approx(plain.high - plain.low)
+
+
 def test_no_clips_are_refused():
     with pytest.raises(DataError, match="no clip"):
-        mixture_bootstrap(lambda w: w, [], np.random.default_rng(0))
+        draw([], 1, np.random.default_rng(0))
 
 
 def test_membership_counts_a_recording_once_in_a_clip():

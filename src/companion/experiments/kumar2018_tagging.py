@@ -20,6 +20,7 @@ from companion.evaluation.mixture_bootstrap import membership
 from companion.experiments.stages.identity import digest
 from companion.experiments.stages.kumar2018_rows import Common
 from companion.experiments.stages.kumar2018_table1 import table1
+from companion.experiments.stages.localisation import localise
 from companion.experiments.stages.source import (
     MODULES,
     TEST,
@@ -111,7 +112,7 @@ def run(parameters: Parameters) -> Run:
     """Run the experiment, or read it back when the same run is finished.
 
     Returns:
-        Run: Rows and the tables ``class_ap``, ``curves``, ``localisation``, ``events`` and ``onsets``.
+        Run: Rows and the tables ``class_ap``, ``curves``, ``localisation`` and ``events``.
     """
     config = CONFIGS[parameters.profile]
     corpus = weak_corpus(config.corpus, config.source, parameters, test_split=True)
@@ -131,8 +132,8 @@ def run(parameters: Parameters) -> Run:
     test, validation = (scored_fold(corpus, fold, sources, parameters) for fold in (TEST, VALIDATION))
     common = asdict(Common(NAME, parameters.profile, PROFILES[parameters.profile].evidence, corpus.name))
     rows, by_class = table1(test, validation, common, config.n_resamples, parameters.seed)
-    located = localise(rows, test, validation)
-    rows.rows += control_rows(common, corpus, test)
+    located, examples = localise(common, test, validation, config.n_resamples, parameters.seed)
+    rows.rows += [*control_rows(common, corpus, test), *located]
     what = provenance.collect(
         experiment=NAME,
         profile=parameters.profile,
@@ -149,7 +150,7 @@ def run(parameters: Parameters) -> Run:
         for network, trained_sources in sources.items()
         for seed, source in zip(seeds, trained_sources, strict=True)
     ]
-    tables = {"class_ap": by_class, "curves": pd.concat(curves, ignore_index=True), **located}
+    tables = {"class_ap": by_class, "curves": pd.concat(curves, ignore_index=True), **examples}
     return write_run(folder, pd.DataFrame(rows.rows), what, tables)
 
 

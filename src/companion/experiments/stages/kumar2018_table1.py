@@ -116,8 +116,8 @@ class Comparison:
         self.table.add(f"Paired{suffix}", row, DIFFERENCE, f"{measure} difference", gain, words)
 
     def interval(self, values: Array, *, difference: bool = False) -> Interval:
-        """Interval of a statistic. Shape: ``(S, 1 + R)``."""
-        return self.resamples.interval(values[:, 0], values[:, 1:].T, difference=difference)
+        """Interval of a statistic, centred, since repeated positives raise AP. Shape: ``(S, 1 + R)``."""
+        return self.resamples.interval(values[:, 0], values[:, 1:].T, difference=difference, centred=True)
 
     def by_class(self) -> pd.DataFrame:
         """AP of every class under both networks, mean over seeds, with the interval of the difference."""

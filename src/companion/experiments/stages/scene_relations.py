@@ -193,7 +193,7 @@ class Scorer:
         return precision, scene_truth.rank_correlation(scores, self.truth)
 
     def _interval(self, values: NDArray[np.float64], *, difference: bool = False) -> Interval:
-        return self.resamples.interval(values[:, 0], values[:, 1:].T, difference=difference)
+        return self.resamples.interval(values[:, 0], values[:, 1:].T, difference=difference, centred=True)
 
     def _counted(self) -> tuple[int, int, int]:
         return len(self.labels), self.resamples.n_recordings, self.resamples.shares.shape[1]
