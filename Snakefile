@@ -31,8 +31,13 @@ DATA = sorted(
 )
 LOCK = [path for path in ("requirements.lock",) if Path(path).is_file()]
 
-# Notebooks that read what another one computed: the t-SNE page draws the networks of the transfer page.
-AFTER = {"kumar2018/tsne": ["kumar2018/transfer"], "scorecard": [page for page in NOTEBOOKS if page != "scorecard"]}
+# Notebooks that read what another one computed, a run or trained networks.
+AFTER = {
+    "kumar2018/tsne": ["kumar2018/transfer"],
+    "kumar2018/scenes": ["kumar2018/tagging"],
+    "kumar2018/relations": ["kumar2018/scenes"],
+    "scorecard": [page for page in NOTEBOOKS if page != "scorecard"],
+}
 
 
 wildcard_constraints:
