@@ -185,7 +185,7 @@ def label_distribution(table: pd.DataFrame, lists: Sequence[str] = ("balanced tr
         table: One line per class: ``class``, and the number of clips in each list.
         lists: Columns to draw.
     """
-    ordered = table.sort_values([*lists], ascending=False, kind="stable")
+    ordered = table.sort_values(lists[0], ascending=False, kind="stable")
     rank = np.arange(1, len(ordered) + 1)
     figure, (axis,) = axes_grid(1, 1, _WIDTH, 3.6)
     for i, name in reversed(list(enumerate(lists))):
