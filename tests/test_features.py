@@ -16,6 +16,7 @@ from companion.features import (
     DV_MFCC,
     MULTI_SCALE_LOG_MEL,
     NS_LOG_MEL,
+    TUT_MFCC,
     LogMel,
     Mfcc,
     extract,
@@ -26,6 +27,7 @@ RATE = 44_100
 SPECS = [
     NS_LOG_MEL,
     DV_MFCC,
+    TUT_MFCC,
     *MULTI_SCALE_LOG_MEL,
     LogMel("narrow", n_mels=40, fmin=50.0, fmax=8000.0, top_db=None),
 ]

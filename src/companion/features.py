@@ -98,6 +98,9 @@ NS_LOG_MEL = LogMel("ns-log-mel")
 DV_MFCC = Mfcc("dv-mfcc", LogMel("dv-log-mel", n_fft=2048))
 """Diment, Virtanen 2017, section 3: 20 coefficients, 2048-sample windows, hop 512."""
 
+TUT_MFCC = Mfcc("tut-mfcc", LogMel("tut-log-mel", n_fft=1764, hop_length=882, n_mels=40))
+"""Mesaros, Heittola, Virtanen 2016, section 4: 20 coefficients from 40 bands, 40 ms windows, half of them shared."""
+
 MULTI_SCALE_LOG_MEL = tuple(LogMel(f"multi-scale-log-mel-{n_fft}", n_fft=n_fft) for n_fft in (512, 1024, 2048, 4096))
 """Kumar, Raj 2017, section II: four window lengths at one hop of 512 samples."""
 

@@ -33,12 +33,12 @@ class SceneRule:
     Args:
         ratio_db: Lowest and highest event-to-background ratio; one draw for each class heard in a clip.
         repeats: Fewest and most times that a class which is heard at all is heard.
-        bed_clips: Recordings whose spectra are averaged into one bed.
+        bed_clips: Recordings of each of the bed's sounds whose spectra are averaged; fewer where there are not as many.
     """
 
-    ratio_db: tuple[float, float] = (6.0, 24.0)
+    ratio_db: tuple[float, float] = (0.0, 18.0)
     repeats: tuple[int, int] = (1, 3)
-    bed_clips: int = 3
+    bed_clips: int = 8
 
 
 class RestagedScenes(Mixtures):
@@ -183,8 +183,7 @@ def _recipe(
         for _ in range(rng.integers(rule.repeats[0], rule.repeats[1] + 1)):
             event = choices[int(rng.integers(len(choices)))]
             placements.append(Placement(event, int(rng.integers(n_samples - event.n_samples + 1)), ratio))
-    sounds = rng.choice(scene.bed.sounds, size=rule.bed_clips)
-    bed = tuple(_one_recording(pool[sound], rng)[0].clip for sound in sounds)
+    bed = tuple(clip for sound in scene.bed.sounds for clip in _bed_clips(pool[sound], rule.bed_clips, rng))
     level = float(rng.uniform(*scene.bed.level_db))
     return Recipe(name, f"fold-{fold}", n_samples, tuple(placements), bed, level, int(rng.integers(2**31)))
 
@@ -192,6 +191,12 @@ def _recipe(
 def _one_recording(recordings: Mapping[str, Sequence[EventCut]], rng: np.random.Generator) -> Sequence[EventCut]:
     """Cuts of one recording; recordings are equally likely, however many cuts they give."""
     return recordings[sorted(recordings)[rng.integers(len(recordings))]]
+
+
+def _bed_clips(recordings: Mapping[str, Sequence[EventCut]], number: int, rng: np.random.Generator) -> list[str]:
+    """One clip of each of a number of recordings."""
+    chosen = rng.choice(sorted(recordings), size=min(number, len(recordings)), replace=False)
+    return [recordings[recording][int(rng.integers(len(recordings[recording])))].clip for recording in chosen]
 
 
 def _words(name: str) -> str:
