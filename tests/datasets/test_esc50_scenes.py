@@ -90,10 +90,12 @@ def test_every_event_belongs_to_three_scenes_at_rates_of_their_own(event):
     assert all(0.0 < rate < 1.0 for rate in rates)
 
 
-def test_every_bed_belongs_to_three_scenes_and_no_level_gives_one_away():
+def test_every_bed_belongs_to_two_scenes_or_more_and_no_level_gives_one_away():
     beds = Counter(scene.bed for scene in SCENES)
-    assert min(beds.values()) >= 3
-    assert max(bed.level_db[0] for bed in beds) < min(bed.level_db[1] for bed in beds)
+    assert min(beds.values()) >= 2
+    for bed in beds:
+        low, high = bed.level_db
+        assert any(other.level_db[0] < high and low < other.level_db[1] for other in beds if other is not bed)
 
 
 def test_most_events_are_in_the_vocabulary_of_the_source_network():
@@ -174,8 +176,8 @@ def test_truth_holds_every_written_probability_and_zero_elsewhere(scenes):
 def test_recipe_table_has_a_line_for_every_scene(scenes):
     table = scenes.recipe_table().set_index("scene")
     assert tuple(table.index) == scenes.classes
-    assert "sea waves 85%" in table.loc["Beach", "events heard"]
-    assert table.loc["Beach", "bed"] == "open air: wind, sea waves"
+    assert "sea waves 95%" in table.loc["Beach", "events heard"]
+    assert table.loc["Beach", "bed"] == "distant roar: airplane"
     assert set(scenes.superclass_of) == set(scenes.classes)
 
 

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from companion.datasets.base import Dataset
 
-_PLACES = {"esc50": ("companion.datasets.esc50", "ESC50")}
+_PLACES = {
+    "esc50": ("companion.datasets.esc50", "ESC50"),
+    "audioset": ("companion.datasets.audioset", "AudioSet"),
+}
 
 
 class _Lazy(Mapping[str, "type[Dataset]"]):

@@ -10,16 +10,19 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, TypeVar
 
 import pooch
 
 from companion.errors import DataError, DownloadError, StoreError
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 OLD = 24 * 3600.0
 """Seconds after which a working folder counts as left behind by a download that was killed."""
@@ -57,12 +60,25 @@ def registered(name: str) -> Remote:
     Raises:
         DataError: There is no readable entry of this name.
     """
+    return _entry(name, lambda content: Remote(**content))
+
+
+def registered_files(name: str) -> tuple[Remote, ...]:
+    """Look up a corpus that is downloaded file by file: its entry is a list.
+
+    Raises:
+        DataError: There is no readable entry of this name.
+    """
+    return _entry(name, lambda content: tuple(Remote(**file) for file in content))
+
+
+def _entry(name: str, parse: Callable[[Any], T]) -> T:
     here = Path(__file__).resolve()
     for root in (here.parents[3], Path.cwd(), *Path.cwd().parents):
         entry = root / "data" / "registry" / f"{name}.json"
         if entry.is_file():
             try:
-                return Remote(**json.loads(entry.read_text(encoding="utf-8")))
+                return parse(json.loads(entry.read_text(encoding="utf-8")))
             except (ValueError, TypeError) as error:
                 expected = f"JSON with {', '.join(Remote.__annotations__)}"
                 repair = f"git checkout -- data/registry/{name}.json"
@@ -92,18 +108,37 @@ def unpacked(remote: Remote, root: Path) -> Iterator[Path]:
         DataError: The archive is damaged, or a member would leave its folder.
         StoreError: The folder cannot be written, or has too little room.
     """
+    with workspace(remote.name, remote.size, root) as folder:
+        archive = download(remote, folder)
+        content = folder / "content"
+        unpack(archive, content)
+        archive.unlink()
+        yield content
+
+
+@contextmanager
+def workspace(name: str, size: int, root: Path) -> Iterator[Path]:
+    """A hidden folder inside ``root`` to download into; it goes when the block ends, however it ends.
+
+    Args:
+        name: Of the corpus. What killed downloads of this name left behind is removed first.
+        size: Bytes of the download.
+        root: Folder on the file system where the content will stay. It is made if it is missing.
+
+    Yields:
+        Path: The folder.
+
+    Raises:
+        StoreError: ``root`` cannot be written, or has too little room.
+    """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        _sweep(root, remote.name)
+        _sweep(root, name)
         free = shutil.disk_usage(root).free
-        if free < ROOM * remote.size:
-            raise _cannot_write(root, f"{free / 1e9:.1f} GB free, {ROOM * remote.size / 1e9:.1f} GB needed")
-        with tempfile.TemporaryDirectory(prefix=f".{remote.name}-", dir=root) as workspace:
-            archive = download(remote, Path(workspace))
-            content = Path(workspace) / "content"
-            unpack(archive, content)
-            archive.unlink()
-            yield content
+        if free < ROOM * size:
+            raise _cannot_write(root, f"{free / 1e9:.1f} GB free, {ROOM * size / 1e9:.1f} GB needed")
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as folder:
+            yield Path(folder)
     except OSError as error:
         raise _cannot_write(root, error.strerror or str(error)) from error
 

@@ -44,12 +44,12 @@ class Scene:
     events: Mapping[str, float]
 
 
-OPEN_AIR = Bed("open air", ("insects",), (-46.0, -38.0))
-ROAR = Bed("distant roar", ("airplane",), (-44.0, -36.0))
-CABIN = Bed("rumble", ("wind",), (-38.0, -30.0))
-RAILS = Bed("rolling", ("washing_machine",), (-40.0, -32.0))
-HALL = Bed("hall", ("clapping",), (-42.0, -34.0))
-ROOM = Bed("hiss of a room", ("crackling_fire",), (-52.0, -44.0))
+OPEN_AIR = Bed("open air", ("insects",), (-46.0, -36.0))
+ROAR = Bed("distant roar", ("airplane",), (-45.0, -35.0))
+CABIN = Bed("rumble", ("wind",), (-42.0, -32.0))
+RAILS = Bed("rolling", ("washing_machine",), (-43.0, -33.0))
+HALL = Bed("hall", ("clapping",), (-44.0, -34.0))
+ROOM = Bed("hiss of a room", ("crackling_fire",), (-50.0, -40.0))
 
 SCENES = (
     Scene("Beach", OUTDOOR, ROAR, dict(
@@ -78,7 +78,8 @@ SCENES = (
         keyboard_typing=0.95, door_wood_knock=0.6, clock_alarm=0.4, drinking_sipping=0.2, sneezing=0.2, clock_tick=0.15,
         pouring_water=0.1)),
     Scene("Park", OUTDOOR, OPEN_AIR, dict(
-        dog=0.8, laughing=0.7, chirping_birds=0.5, insects=0.3, clapping=0.15, wind=0.15, sea_waves=0.1, footsteps=0.1)),
+        dog=0.8, laughing=0.7, chirping_birds=0.5, insects=0.3, clapping=0.15, wind=0.15, sea_waves=0.1,
+        footsteps=0.1)),
     Scene("Residential Area", OUTDOOR, ROAR, dict(
         dog=0.7, church_bells=0.6, crow=0.5, airplane=0.5, chirping_birds=0.3, helicopter=0.3, engine=0.2,
         insects=0.15, sea_waves=0.05, door_wood_knock=0.1)),
