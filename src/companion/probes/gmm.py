@@ -83,9 +83,9 @@ def mfcc_gmm_folds(
     _check(features, labels, folds)
     work = (
         delayed(_predict)(
-            [features[i] for i in np.flatnonzero(folds != fold)],
+            [features[int(i)] for i in np.flatnonzero(folds != fold)],
             labels[folds != fold],
-            [features[i] for i in np.flatnonzero(folds == fold)],
+            [features[int(i)] for i in np.flatnonzero(folds == fold)],
             n_components,
             max_frames,
             seed,
