@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "esc50": ("companion.datasets.esc50", "ESC50"),
     "audioset": ("companion.datasets.audioset", "AudioSet"),
+    "tut_scenes_2016": ("companion.datasets.dcase2016", "TUTScenes2016"),
 }
 
 
