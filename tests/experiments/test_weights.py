@@ -85,7 +85,9 @@ def test_given_weights_take_the_place_of_the_source_in_every_profile(released, p
     with torch.inference_mode():
         torch.testing.assert_close(source.network(x).segments, network(x[:, None])[..., 0].mT)
     assert source.description == "weights converted from n_s.pkl, 527 classes"
-    assert weights.run_command(experiment.NAME, parameters).endswith(f"--weights {given['weights']} --class-order {given['class_order']}")
+    assert weights.run_command(experiment.NAME, parameters).endswith(
+        f"--weights {given['weights']} --class-order {given['class_order']}"
+    )
 
 
 @pytest.mark.soak

@@ -118,8 +118,8 @@ def relation_maps(recorded: Runs, build: Run, networks: tuple[str, ...] = ("N_S"
             framed = truth if truth.notna().to_numpy().all() else None
             drawn = scene_drawings.relation_map(values, framed)
             alt = (
-                f"Map of {len(scenes)} scenes by {len(events)} events, {heading}: how often each unit is among the five "
-                "most active; framed where the recipe holds the event."
+                f"Map of {len(scenes)} scenes by {len(events)} events, {heading}: how often each unit is among the "
+                "five most active; framed where the recipe holds the event."
             )
             shown.append(show(drawn, alt=alt, caption=heading))
     return stacked(shown)

@@ -43,6 +43,12 @@ def load_prose(folder: Path | None = None) -> pd.DataFrame:
     return read_text_table((folder or published_folder()) / "prose_claims.csv", PROSE_COLUMNS).set_index("id")
 
 
+def load_audioset_names(paper: str, folder: Path | None = None) -> dict[str, str]:
+    """Class of AudioSet that each of a paper's words for a class or event stands for."""
+    frame = read_text_table((folder or published_folder()) / "audioset_names.csv", ["paper", "word", "audioset_class"])
+    return {row["word"]: row["audioset_class"] for _, row in frame.iterrows() if row["paper"] == paper}
+
+
 def lookup(identity: str) -> pd.Series:
     """One published row.
 

@@ -29,6 +29,25 @@ BASELINE = Key("none", "Baseline (MFCC-GMM)", OWN_OUTPUT, "")
 BEST = Key("source", "N_T^III", "F1 max", PLAIN)
 """The two columns of the table's upper half."""
 
+PRINTED = {
+    "beach": "Beach",
+    "bus": "Bus",
+    "cafe/restaurant": "Cafe",
+    "car": "Car",
+    "city_center": "City Center",
+    "forest_path": "Forest Path",
+    "grocery_store": "Grocery Store",
+    "home": "Home",
+    "library": "Library",
+    "metro_station": "Metro Station",
+    "office": "Office",
+    "park": "Park",
+    "residential_area": "Residential Area",
+    "train": "Train",
+    "tram": "Tram",
+}
+"""Labels of TUT Acoustic Scenes 2016, and the paper's names of them."""
+
 
 def baseline_cells(target: Target, n_components: int, seeds: Sequence[int], n_jobs: int) -> list[Cell]:
     """The scenes predicted by the baseline of the DCASE 2016 challenge, rerun; one cell a seed."""
@@ -69,7 +88,8 @@ def upper(table: Table) -> None:
     """Each scene and their mean, the baseline's beside N_T^III's, with the difference between them."""
     baseline, best = "Baseline (MFCC-GMM)", "N_T^III F1 max"
     worse = 0
-    for index, scene in [(None, "Mean"), *enumerate(table.target.dataset.classes)]:
+    for index, label in [(None, "Mean"), *enumerate(table.target.dataset.classes)]:
+        scene = PRINTED.get(label, label)
         table.kept = None if index is None else table.target.labels == index
         table.accuracy(BASELINE, "Table3 upper", scene, baseline)
         table.accuracy(BEST, "Table3 upper", scene, best)

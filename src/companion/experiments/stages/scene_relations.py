@@ -12,8 +12,10 @@ from companion.evaluation import scene_events, scene_truth
 from companion.evaluation.bootstrap import Interval
 from companion.evaluation.mixture_bootstrap import Resamples, draw
 from companion.experiments.stages.cells import Adaptation, adapted_events, network_trunks
+from companion.experiments.stages.kumar2018_table3 import PRINTED
 from companion.experiments.stages.source import Source
 from companion.experiments.stages.target import Target
+from companion.report.published import load_audioset_names, load_published
 from companion.representations import segment_outputs
 
 ITEM, PAIRED = "Scene-event relations", "Paired, scene-event relations"
@@ -70,7 +72,7 @@ def relation_rows(
     truth = written_truth(target, units)
     table = relation_table(counts, labels, scenes, units, truth)
     if truth is None:
-        return [], {"relations": table}
+        return printed_lists(common, target, units, counts["N_T^III"]), {"relations": table}
     resamples = draw(target.recordings, len(counts["N_S"]), np.random.default_rng(seed), n_resamples)
     scorer = Scorer(common, labels, scenes, truth.to_numpy(), resamples)
     for network, by_seed in counts.items():
@@ -80,6 +82,34 @@ def relation_rows(
     for network, by_seed in counts.items():
         scorer.baselines(network, by_seed, np.random.default_rng(seed))
     return scorer.rows, {"relations": table}
+
+
+def printed_lists(
+    common: Mapping[str, Any], target: Target, units: Sequence[str], by_seed: Sequence[Counts]
+) -> list[dict[str, Any]]:
+    """For each scene of the paper's table, the share of its events among our ten most frequent."""
+    published, names = load_published(), load_audioset_names("Kumar2018")
+    scenes = list(target.dataset.classes)
+    labels = np.array(scenes)[target.labels]
+    totals = np.sum([scene_events.by_scene(counts, labels, scenes) for counts in by_seed], axis=0)
+    found = {
+        PRINTED.get(scene, scene): set(listed)
+        for scene, listed in zip(scenes, scene_events.most_frequent(totals, units), strict=True)
+    }
+    rows = []
+    for _, line in published[published["item"] == "Fig2 bottom table"].iterrows():
+        wanted = {names[word.strip()] for word in line["published"].split(",")}
+        if line["row"] in found and wanted <= set(units):
+            share = len(wanted & found[line["row"]]) / len(wanted)
+            ends = {"value": share, "ci_low": np.nan, "ci_high": np.nan}
+            counted = {
+                "n_clips": int((labels != "").sum()),
+                "n_recordings": len(set(target.recordings)),
+                "n_seeds": len(by_seed),
+            }
+            key = {name: line[name] for name in ("item", "row", "column", "measure")}
+            rows.append({**common, **key, **ends, **counted, "note": "share of the printed events among our ten"})
+    return rows
 
 
 def written_truth(target: Target, units: Sequence[str]) -> pd.DataFrame | None:
