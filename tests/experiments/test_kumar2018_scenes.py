@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from companion.datasets.dcase2016_lists import TABLE_3
 from companion.experiments import kumar2018_scenes as experiment
 from companion.experiments import kumar2018_tagging
-from companion.experiments.stages.kumar2018_table3 import PRINTED
 from companion.experiments.stages.scene_relations import printed_lists, written_truth
 from companion.experiments.stages.source import SourceConfig
 from companion.profiles import parse_parameters
@@ -96,10 +96,10 @@ def test_the_papers_lists_are_found_again_in_counts_that_hold_them():
     units = sorted(set(names.values()))
     published = load_published()
     lists = published[published["item"] == "Fig2 bottom table"].set_index("row")["published"]
-    scenes = tuple(PRINTED)
+    scenes = tuple(TABLE_3)
     counts = np.zeros((len(scenes), len(units)), dtype=int)
     for number, scene in enumerate(scenes):
-        for word in lists.get(PRINTED[scene], "").split(","):
+        for word in lists.get(TABLE_3[scene], "").split(","):
             if word:
                 counts[number, units.index(names[word.strip()])] = 9
     target = SimpleNamespace(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from companion.datasets.dcase2016_lists import TABLE_3
 from companion.experiments.stages.cells import COLUMNS, OWN_OUTPUT, Cell
 from companion.experiments.stages.comparisons import Key, Table
 from companion.experiments.stages.kumar2018_rows import (
@@ -28,25 +29,6 @@ from companion.probes.gmm import mfcc_gmm_folds, with_dynamics
 BASELINE = Key("none", "Baseline (MFCC-GMM)", OWN_OUTPUT, "")
 BEST = Key("source", "N_T^III", "F1 max", PLAIN)
 """The two columns of the table's upper half."""
-
-PRINTED = {
-    "beach": "Beach",
-    "bus": "Bus",
-    "cafe/restaurant": "Cafe",
-    "car": "Car",
-    "city_center": "City Center",
-    "forest_path": "Forest Path",
-    "grocery_store": "Grocery Store",
-    "home": "Home",
-    "library": "Library",
-    "metro_station": "Metro Station",
-    "office": "Office",
-    "park": "Park",
-    "residential_area": "Residential Area",
-    "train": "Train",
-    "tram": "Tram",
-}
-"""Labels of TUT Acoustic Scenes 2016, and the paper's names of them."""
 
 
 def baseline_cells(target: Target, n_components: int, seeds: Sequence[int], n_jobs: int) -> list[Cell]:
@@ -89,7 +71,7 @@ def upper(table: Table) -> None:
     baseline, best = "Baseline (MFCC-GMM)", "N_T^III F1 max"
     worse = 0
     for index, label in [(None, "Mean"), *enumerate(table.target.dataset.classes)]:
-        scene = PRINTED.get(label, label) if table.common["evidence"] == "official" else label
+        scene = TABLE_3.get(label, label) if table.common["evidence"] == "official" else label
         table.kept = None if index is None else table.target.labels == index
         table.accuracy(BASELINE, "Table3 upper", scene, baseline)
         table.accuracy(BEST, "Table3 upper", scene, best)

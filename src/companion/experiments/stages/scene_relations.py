@@ -8,11 +8,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from companion.datasets.dcase2016_lists import TABLE_3
 from companion.evaluation import scene_events, scene_truth
 from companion.evaluation.bootstrap import Interval
 from companion.evaluation.mixture_bootstrap import Resamples, draw
 from companion.experiments.stages.cells import Adaptation, adapted_events, network_trunks
-from companion.experiments.stages.kumar2018_table3 import PRINTED
 from companion.experiments.stages.source import Source
 from companion.experiments.stages.target import Target
 from companion.report.published import load_audioset_names, load_published
@@ -93,7 +93,7 @@ def printed_lists(
     labels = np.array(scenes)[target.labels]
     totals = np.sum([scene_events.by_scene(counts, labels, scenes) for counts in by_seed], axis=0)
     found = {
-        PRINTED.get(scene, scene): set(listed)
+        TABLE_3.get(scene, scene): set(listed)
         for scene, listed in zip(scenes, scene_events.most_frequent(totals, units), strict=True)
     }
     rows = []
