@@ -251,6 +251,18 @@ def test_names(folder, stem, matches):
         assert next(iter(found.paths)) in stem
 
 
+def test_another_part_of_the_video_is_a_stranger_or_why_a_clip_is_excluded(whole):
+    for stem in ("Y--PJHxphWEs_50.000", "Y--PJHxphWEs_70.000"):
+        write_clip(whole / "audio" / f"{stem}.wav")
+    corpus = AudioSet(whole)
+    assert "--PJHxphWEs" in {clip.id for clip in corpus.clips}
+    assert corpus.validate().extra == ("audio/Y--PJHxphWEs_50.000.wav", "audio/Y--PJHxphWEs_70.000.wav")
+    (whole / "audio" / "balanced_train" / "Y--PJHxphWEs.wav").unlink()
+    corpus = AudioSet(whole)
+    assert corpus.excluded == {"--PJHxphWEs": "Y--PJHxphWEs_50.000.wav begins at 50.000, the list says 30 s"}
+    assert corpus.validate().extra == ("audio/Y--PJHxphWEs_70.000.wav",), "named, not lost"
+
+
 def test_two_files_for_one_id_are_refused(whole):
     write_clip(whole / "audio" / "copies" / "trainCCCCC1.wav")
     with pytest.raises(DataError, match="1 segments have two files each") as caught:

@@ -67,14 +67,13 @@ def match(files: Iterable[Path], segments: Mapping[str, Segment]) -> Found:
         DataError: Two files are the same segment.
     """
     paths: dict[str, Path] = {}
-    begins: dict[str, tuple[Path, str]] = {}
-    strangers, twice = [], []
+    begins, strangers, twice = [], [], []
     for file in files:
         name, start = next((read for read in readings(file.stem) if read[0] in segments), ("", None))
         if not name:
             strangers.append(file)
         elif start is not None and not _is_start(start, segments[name].start):
-            begins[name] = file, start
+            begins.append((name, file, start))
         elif name in paths:
             twice.append(f"{paths[name]} and {file}")
         else:
@@ -85,12 +84,12 @@ def match(files: Iterable[Path], segments: Mapping[str, Segment]) -> Found:
             expected="one file for each YouTube id",
             repair="remove one of the two, or move it out of the folder AudioSet",
         )
-    strangers += [file for name, (file, _) in begins.items() if name in paths]
-    elsewhere = {
-        name: f"{file.name} begins at {start}, the list says {segments[name].start:g} s"
-        for name, (file, start) in begins.items()
-        if name not in paths
-    }
+    elsewhere: dict[str, str] = {}
+    for name, file, start in begins:
+        if name in paths or name in elsewhere:
+            strangers.append(file)
+        else:
+            elsewhere[name] = f"{file.name} begins at {start}, the list says {segments[name].start:g} s"
     return Found(paths, elsewhere, tuple(strangers))
 
 
