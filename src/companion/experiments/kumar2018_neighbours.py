@@ -137,7 +137,7 @@ def rank_row(
         **common,
         "item": "Class neighbours",
         "row": "vacuum cleaner",
-        "column": "mean rank of chainsaw, engine and hand saw",
+        "column": "mean rank of chainsaw, engine, hand saw",
         "measure": "rank",
         "value": interval.value,
         "ci_low": interval.low,

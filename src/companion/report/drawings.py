@@ -106,7 +106,6 @@ def confusion_grid(grids: Mapping[str, pd.DataFrame], columns: int = 4) -> Figur
     for number, axis in enumerate(axes):
         axis.set(xticks=[], yticks=[])
         axis.set_visible(number < len(grids))
-    figure.tight_layout()
     return figure
 
 
