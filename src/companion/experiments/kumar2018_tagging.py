@@ -137,7 +137,7 @@ def run(parameters: Parameters) -> Run:
     what = provenance.collect(
         experiment=NAME,
         profile=parameters.profile,
-        data=description(corpus),
+        data=description(corpus, len(validation.clips), len(test.clips)),
         seeds=seeds,
         device=str(make_fabric(parameters.device).device),
         command=run_command(NAME, parameters),
@@ -179,7 +179,7 @@ def scored_fold(corpus: Dataset, number: int, sources: dict[str, list[Source]], 
         network: [score(listener(network, source), data, fabric) for source in trained_sources]
         for network, trained_sources in sources.items()
     }
-    return Fold(tuple(clip for clip in corpus.clips if clip.fold == number), corpus.classes, data.labels, scored)
+    return Fold(data.clips, corpus.classes, data.labels, scored)
 
 
 def held(corpus: Dataset, number: int) -> Recordings:
@@ -215,7 +215,8 @@ def control_rows(common: dict[str, Any], corpus: Dataset, test: Fold) -> list[di
     ]
 
 
-def description(corpus: Dataset) -> str:
-    """Sizes of the corpus in words."""
-    counts = [sum(clip.fold == fold for clip in corpus.clips) for fold in (TRAIN, VALIDATION, TEST)]
-    return f"{corpus.name}: {counts[0]} training, {counts[1]} validation, {counts[2]} test recordings"
+def description(corpus: Dataset, n_validation: int, n_test: int) -> str:
+    """Sizes of the corpus in words, and how much of its lists a disk holds where that may be less than all."""
+    n_train = sum(clip.fold == TRAIN for clip in corpus.clips)
+    words = f"{corpus.name}: {n_train} training, {n_validation} validation, {n_test} test recordings"
+    return f"{words}; {corpus.description}" if hasattr(corpus, "description") else words

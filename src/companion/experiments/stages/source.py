@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from companion import checkpoints, paths
 from companion.datasets.base import Clip, Dataset
-from companion.datasets.extraction import extract_corpus
+from companion.datasets.extraction import OnError, extract_corpus
 from companion.evaluation import tagging
 from companion.experiments.stages.identity import digest
 from companion.features import NS_LOG_MEL, Feature
@@ -107,10 +107,16 @@ class Source:
 
 
 class Recordings:
-    """Training examples: log-mel in, weak labels out."""
+    """Training examples: log-mel in, weak labels out.
 
-    def __init__(self, features: Sequence[Feature], labels: NDArray[np.float32]) -> None:
-        self.features, self.labels = features, labels
+    Args:
+        features: Log-mel of each recording. Shape: ``(T, F)`` each.
+        labels: 1 where the class occurs. Shape: ``(N, C)``.
+        clips: The recordings themselves, where they are known.
+    """
+
+    def __init__(self, features: Sequence[Feature], labels: NDArray[np.float32], clips: tuple[Clip, ...] = ()) -> None:
+        self.features, self.labels, self.clips = features, labels, clips
         self.lengths = [len(feature) for feature in features]
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
@@ -172,11 +178,16 @@ def corpus_modules(corpus: Dataset) -> tuple[str, ...]:
 
 
 def recordings(corpus: Dataset, fold: int, n_jobs: int) -> Recordings:
-    """The recordings of one fold of a source corpus, with their weak labels."""
+    """The recordings of one fold of a source corpus, with their weak labels.
+
+    A corpus of downloaded clips, some of which turn out damaged only when they are read, goes on without them: they
+    are named, and the result holds those that were read.
+    """
     clips = tuple(clip for clip in corpus.clips if clip.fold == fold)
     store = Store(paths.cache_root() / "store")
-    features = extract_corpus(corpus, NS_LOG_MEL, store, clips=clips, n_jobs=n_jobs)
-    return Recordings(features, weak_labels(clips, corpus.classes))
+    on_error: OnError = "exclude" if hasattr(corpus, "excluded") else "raise"
+    features = extract_corpus(corpus, NS_LOG_MEL, store, clips=clips, n_jobs=n_jobs, on_error=on_error)
+    return Recordings(features, weak_labels(features.clips, corpus.classes), features.clips)
 
 
 def save_source(
