@@ -70,11 +70,11 @@ CONFIGS: dict[str, Config] = {
     "demo": Config(
         corpus="synthetic",
         source=SourceConfig(
-            n_train=160,
-            n_validation=60,
+            n_train=240,
+            n_validation=80,
             n_test=120,
-            duration=(3.5, 5.0, 8.0),
-            epochs=6,
+            duration=(3.5, 4.0, 6.0),
+            epochs=8,
             batch_size=8,
             width=0.25,
             decay="cosine",
