@@ -152,7 +152,9 @@ def adapted(
     """
     identity = _identity(network)
     names = np.unique(target.folds)
-    with tqdm(total=len(methods) * len(names), desc=f"adapting the {trunk} trunk", unit="network") as bar:
+    with tqdm(
+        total=len(methods) * len(names), desc=f"adapting the {trunk} trunk", unit="network", disable=not methods
+    ) as bar:
         for method in methods:
             probes: dict[tuple[str, str], dict[Any, FoldProbe]] = {}
             own = np.empty_like(target.labels)
