@@ -1,7 +1,7 @@
 """From predictions to result rows: accuracies and paired differences, with intervals over recordings and seeds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -78,9 +78,12 @@ class Table:
         if any(SEPARATOR in recording for recording in recordings.tolist()):
             scores = correct.astype(float) if other is None else correct.astype(float) - other
             difference = other is not None
-            return mixture_bootstrap(
+            found = mixture_bootstrap(
                 fold_accuracy(scores, folds), recordings, self._rng(), difference=difference, **settings
             )
+            # What is scaled up may leave the scale that an accuracy, or a difference of two, has.
+            lowest = -1.0 if difference else 0.0
+            return replace(found, low=max(found.low, lowest), high=min(found.high, 1.0))
         if other is None:
             return cluster_interval(correct, recordings, folds, self._rng(), **settings)
         return paired_difference(correct, other, recordings, folds, self._rng(), **settings)
