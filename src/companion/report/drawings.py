@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from companion.report.comparison import Source, compare
-from companion.report.figures import BLUE, VERMILLION, axes_grid, curve_styles, group_style, styled
+from companion.report.figures import BLUE, VERMILION, axes_grid, curve_styles, group_style, styled
 from companion.report.runs import Run
 from companion.report.scorecard import STATUSES
 from companion.report.symbols import as_mathtext
@@ -46,7 +46,7 @@ def cells_with_intervals(paper: str, item: str, recorded: Mapping[str, Run], bui
     y = np.arange(len(labels))
     for axis, (source, column) in zip(axes, compared.columns, strict=False):
         if compared.was_published and source.evidence != "synthetic":
-            axis.plot(compared.cells["number"], y, "|", color=VERMILLION, markersize=13, markeredgewidth=2,
+            axis.plot(compared.cells["number"], y, "|", color=VERMILION, markersize=13, markeredgewidth=2,
                       label="published")  # fmt: skip
         _dots(axis, column, y, source)
     axes[0].set_yticks(y, labels)

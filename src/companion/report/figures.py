@@ -20,8 +20,8 @@ from matplotlib.rcsetup import cycler
 from companion.errors import ParameterError
 from companion.report.display import Shown, data_uri, escape, scrolling
 
-BLUE, VERMILLION, GREEN, PURPLE, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
-PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, BLACK)
+BLUE, VERMILION, GREEN, PURPLE, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
+PALETTE = (BLUE, VERMILION, GREEN, PURPLE, BLACK)
 MARKERS = ("o", "s", "^", "D", "v")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
@@ -30,7 +30,7 @@ SUPERCLASS_COLOURS = {
     "Natural soundscapes & water sounds": GREEN,
     "Human, non-speech sounds": PURPLE,
     "Interior/domestic sounds": BLACK,
-    "Exterior/urban noises": VERMILLION,
+    "Exterior/urban noises": VERMILION,
 }
 """Colours of ESC-50's five groups."""
 

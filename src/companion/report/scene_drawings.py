@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from companion.errors import ParameterError
-from companion.report.figures import BLACK, BLUE, VERMILLION, axes_grid, styled
+from companion.report.figures import BLACK, BLUE, VERMILION, axes_grid, styled
 from companion.report.symbols import as_mathtext
 
 _WIDTH = 7.0  # inches: 700 px on a page
@@ -134,7 +134,7 @@ def _look(number: int) -> dict[str, Any]:
     """Thick, solid and round for the first network; thin, dashed and square for the second."""
     looks: tuple[dict[str, Any], ...] = (
         {"color": BLUE, "linewidth": 2.2, "marker": "o", "markersize": 4},
-        {"color": VERMILLION, "linewidth": 1.0, "linestyle": "--", "marker": "s", "markersize": 2.5},
+        {"color": VERMILION, "linewidth": 1.0, "linestyle": "--", "marker": "s", "markersize": 2.5},
     )
     return looks[min(number, 1)]
 
@@ -168,7 +168,7 @@ def class_ap(table: pd.DataFrame, per_panel: int = 50) -> Figure:
 def _pairs(axis: Axes, part: pd.DataFrame, lines: int, *, small: bool) -> None:
     y = np.arange(len(part))
     axis.hlines(y, part["N_S_slat"], part["N_S"], color="#888888", linewidth=1.2, zorder=1)
-    axis.plot(part["N_S_slat"], y, "s", color=VERMILLION, markersize=3.5, label=as_mathtext("N_S_slat"))
+    axis.plot(part["N_S_slat"], y, "s", color=VERMILION, markersize=3.5, label=as_mathtext("N_S_slat"))
     axis.plot(part["N_S"], y, "o", color=BLUE, markersize=4.5, label=as_mathtext("N_S"))
     axis.set_yticks(y, _words(part["class"]), fontsize=7 if small else 8.5)
     axis.set(ylim=(lines - 0.4, -0.6), xlim=(-0.02, 1.02))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from companion.report.comparison import Source, sources
 from companion.report.display import Shown
-from companion.report.figures import BLACK, BLUE, GREEN, VERMILLION, axes_grid, styled
+from companion.report.figures import BLACK, BLUE, GREEN, VERMILION, axes_grid, styled
 from companion.report.published import load_published
 from companion.report.runs import Run
 from companion.report.symbols import as_mathtext
@@ -60,7 +60,7 @@ def _panel(axis: Axes, source: Source, device: str, lines: pd.DataFrame) -> None
                       elinewidth=1.4, label=f"{phase}, timed")  # fmt: skip
         if source.evidence != "synthetic":
             axis.plot(TABLE_SECONDS * shift, published_ratio(words), marker, markersize=10, markerfacecolor="none",
-                      markeredgecolor=VERMILLION, markeredgewidth=1.6, label=f"{phase}, published")  # fmt: skip
+                      markeredgecolor=VERMILION, markeredgewidth=1.6, label=f"{phase}, published")  # fmt: skip
     kind = device.partition(",")[0]
     axis.set_title(f"{source.heading},\n{kind}".replace(", ", ",\n", 1), fontsize=9.5)
     axis.set_xscale("log")
