@@ -15,33 +15,20 @@ from pydantic import BaseModel, ConfigDict
 from companion import paths
 from companion.datasets.base import Dataset
 from companion.errors import ParameterError
-from companion.events import read_table
 from companion.experiments.stages.embedding import embed, neighbours
-from companion.experiments.stages.identity import digest
+from companion.experiments.stages.identity import TRANSFER_MODULES, digest
 from companion.experiments.stages.kumar2018_rows import Common, result_rows
 from companion.experiments.stages.predictions import Plan, predict
-from companion.experiments.stages.source import MODULES, Source, SourceConfig, load_source, train_source
+from companion.experiments.stages.source import Source, SourceConfig, load_source, train_source
 from companion.experiments.stages.target import load_target
+from companion.experiments.stages.weak_corpus import weak_corpus
 from companion.experiments.stages.weights import chosen_weights, run_command, weights_digest
 from companion.profiles import PROFILES, Parameters
 from companion.report import provenance
-from companion.report.repository import checkout
 from companion.report.runs import Run, read_run, write_run
 from companion.training import make_fabric
 
 NAME = "kumar2018_esc"
-DECISIVE = (
-    *MODULES,
-    "mixtures",
-    "datasets",
-    "evaluation",
-    "experiments",
-    "probes",
-    "projection",
-    "representations",
-    "transfer",
-)
-"""Modules whose code decides the rows; a finished run is out of date when one of them changed."""
 
 
 class Config(BaseModel):
@@ -135,26 +122,7 @@ def target_corpus(config: Config, parameters: Parameters) -> Dataset:
 
 def source_corpus(config: SourceConfig, target: str, parameters: Parameters) -> Dataset:
     """The weakly labelled source corpus; it shares no class and no recording with the target."""
-    if target == "synthetic":
-        from companion.datasets.synthetic import SyntheticMixtures
-
-        return SyntheticMixtures(
-            parameters.seed,
-            recordings=config.n_train,
-            validation=config.n_validation,
-            duration=config.duration,
-        )
-    from companion.datasets.esc50 import ESC50
-    from companion.datasets.esc50_mixtures import source_mixtures
-    from companion.mixtures import MixtureRule
-
-    return source_mixtures(
-        ESC50(parameters.data_root),
-        read_table(checkout() / "data" / "events" / "esc50.csv"),
-        sizes={"train": config.n_train, "validation": config.n_validation},
-        seed=config.corpus_seed,
-        rule=MixtureRule(duration=config.duration),
-    )
+    return weak_corpus("synthetic" if target == "synthetic" else "esc50", config, parameters, test_split=False)
 
 
 def run(parameters: Parameters) -> Run:
@@ -170,7 +138,7 @@ def run(parameters: Parameters) -> Run:
     config = CONFIGS[parameters.profile]
     data = target_corpus(config, parameters)
     identity = digest(
-        DECISIVE,
+        TRANSFER_MODULES,
         config=config.model_dump(),
         seed=parameters.seed,
         budget=parameters.budget,

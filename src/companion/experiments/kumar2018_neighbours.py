@@ -24,7 +24,7 @@ from companion.errors import ParameterError
 from companion.evaluation.bootstrap import cluster_bootstrap
 from companion.evaluation.relations import class_centroid_neighbours
 from companion.experiments import kumar2018_scenes
-from companion.experiments.stages.identity import digest
+from companion.experiments.stages.identity import TRANSFER_MODULES, digest
 from companion.experiments.stages.kumar2018_rows import Common
 from companion.experiments.stages.weights import chosen_weights, run_command, weights_digest
 from companion.features import NS_LOG_MEL
@@ -37,7 +37,6 @@ from companion.training import make_fabric
 from companion.transfer import trunk_outputs
 
 NAME = "kumar2018_neighbours"
-DECISIVE = (*kumar2018_scenes.DECISIVE,)
 CLASS, NEAR = "vacuum_cleaner", ("chainsaw", "engine", "hand_saw")
 N_LISTED = 10
 
@@ -79,7 +78,7 @@ def run(parameters: Parameters) -> Run:
     corpus = ESC50(parameters.data_root)
     scenes = kumar2018_scenes.CONFIGS[parameters.profile]
     identity = digest(
-        DECISIVE,
+        TRANSFER_MODULES,
         config=config.model_dump(),
         source=kumar2018_scenes.kumar2018_tagging.CONFIGS[parameters.profile].model_dump(),
         seed=parameters.seed,

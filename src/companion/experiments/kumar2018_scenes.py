@@ -19,12 +19,12 @@ from companion.evaluation.mixture_bootstrap import membership
 from companion.events import read_table
 from companion.experiments import kumar2018_tagging
 from companion.experiments.stages.embedding import embed
-from companion.experiments.stages.identity import digest
+from companion.experiments.stages.identity import TRANSFER_MODULES, digest
 from companion.experiments.stages.kumar2018_rows import Common, trust_row
 from companion.experiments.stages.kumar2018_table3 import baseline_cells, scene_rows
 from companion.experiments.stages.predictions import Plan, predict
 from companion.experiments.stages.scene_relations import relation_rows, unit_counts
-from companion.experiments.stages.source import MODULES, Source, load_source
+from companion.experiments.stages.source import Source, load_source
 from companion.experiments.stages.target import load_target
 from companion.experiments.stages.weak_corpus import weak_corpus
 from companion.experiments.stages.weights import chosen_weights, run_command, weights_digest
@@ -35,18 +35,6 @@ from companion.report.runs import Run, read_run, write_run
 from companion.training import make_fabric
 
 NAME = "kumar2018_scenes"
-DECISIVE = (
-    *MODULES,
-    "mixtures",
-    "datasets",
-    "evaluation",
-    "experiments",
-    "probes",
-    "projection",
-    "representations",
-    "transfer",
-)
-"""Modules whose code decides the rows; a finished run is out of date when one of them changed."""
 
 
 class Config(BaseModel):
@@ -142,7 +130,7 @@ def run(parameters: Parameters) -> Run:
     data = scene_corpus(config, parameters)
     weights = chosen_weights(parameters, config.weights)
     identity = digest(
-        DECISIVE,
+        TRANSFER_MODULES,
         config=config.model_dump(),
         source=kumar2018_tagging.CONFIGS[parameters.profile].model_dump(),
         seed=parameters.seed,

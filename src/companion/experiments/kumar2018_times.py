@@ -4,7 +4,6 @@ Times relative to N_S^slat for recordings of 10 s, as published, and for other l
 that both networks need. A time belongs to the machine it was measured on, and so does the run folder.
 """
 
-import shlex
 import time
 from typing import Any
 
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from companion import paths
 from companion.experiments.stages import timing
 from companion.experiments.stages.identity import digest
+from companion.experiments.stages.weights import run_command
 from companion.models.cost import multiply_adds
 from companion.models.weak_cnn import WeakCNN
 from companion.profiles import PROFILES, Parameters
@@ -109,7 +109,7 @@ def run(parameters: Parameters) -> Run:
         data=f"any audio, times only: noise in the shape of log-mels, {work.recordings} recordings of each length",
         seeds=[parameters.seed],
         device=str(fabrics[-1].device),
-        command=command(parameters),
+        command=run_command(NAME, parameters),
         config={**config.model_dump(), "machines": names},
         wall_time=time.perf_counter() - started,
         n_recordings=work.recordings,
@@ -195,11 +195,3 @@ def result_rows(
             places += [("Table1 top-right", words, timing.SCANNED, number)]
         rows += [common | {"item": item, "row": row, "column": column} | n for item, row, column, n in places]
     return rows
-
-
-def command(parameters: Parameters) -> str:
-    """The command that measures again."""
-    words = ["companion", "experiment", NAME, "--profile", parameters.profile, "--seed", str(parameters.seed)]
-    words += ["--budget", f"{parameters.budget:g}"] if parameters.budget != 1 else []
-    words += ["--device", parameters.device] if parameters.device != "auto" else []
-    return shlex.join(words)

@@ -106,9 +106,7 @@ def probe_tables(recorded: Runs, build: Run) -> Shown:
 def neighbours(recorded: Runs) -> Shown:
     """Classes nearest to the vacuum cleaner, of every recorded run."""
     caption = "Classes by the mean rank of their centroid's distance to the vacuum cleaner's, {} profile"
-    return stacked(
-        [plain_table(run.table("class_neighbours"), caption.format(name)) for name, run in recorded.items()]
-    )
+    return stacked([plain_table(run.table("class_neighbours"), caption.format(name)) for name, run in recorded.items()])
 
 
 def maps(recorded: Runs, build: Run) -> Figure:

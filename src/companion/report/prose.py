@@ -13,9 +13,9 @@ from companion.report.published import load_prose, load_published, read_text_tab
 from companion.report.repository import published_folder
 from companion.report.rules import measure, parse_claim
 from companion.report.runs import Run
+from companion.report.scorecard import STRENGTH
 
 COLUMNS = ["id", "rule", "notebook", "criterion"]
-_STRENGTH = ("official", "restaged", "synthetic")
 
 
 def prose_rows(recorded: Iterable[Run], runs: Iterable[Run] = (), folder: Path | None = None) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def prose_rows(recorded: Iterable[Run], runs: Iterable[Run] = (), folder: Path |
     criteria = read_text_table(folder / "prose_criteria.csv", COLUMNS).set_index("id")
     rows, classes = published_rows(load_published(folder)), load_class_mapping(folder)
     places = [(run, "data/recorded/") for run in recorded] + [(run, "this build: ") for run in runs]
-    places.sort(key=lambda place: (_STRENGTH.index(place[0].evidence), place[1] != "data/recorded/"))
+    places.sort(key=lambda place: (STRENGTH.index(place[0].evidence), place[1] != "data/recorded/"))
     lines = []
     for name, claim in load_prose(folder).iterrows():
         criterion = criteria.loc[str(name)]

@@ -37,7 +37,8 @@ STATUSES = ("exact", "reproduced", "restaged", "simulated", "waiting", "cited")
 COLUMNS = ["id", "paper", "item", "published", "value", "ci_low", "ci_high", "profile", "status", "where"]
 """Columns of the scorecard and fields of its JSON, in order."""
 
-_STRENGTH = ("official", "restaged", "synthetic")
+STRENGTH = ("official", "restaged", "synthetic")
+"""Kinds of evidence, the strongest first."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def scorecard_rows(recorded: Iterable[Run], runs: Iterable[Run] = (), root: Path
     rows = published_rows(published)
     sources = [_Source(Reader(run, rows, classes), True) for run in recorded]
     sources += [_Source(Reader(run, rows, classes), False) for run in runs]
-    sources.sort(key=lambda source: (_STRENGTH.index(source.run.evidence), not source.recorded))
+    sources.sort(key=lambda source: (STRENGTH.index(source.run.evidence), not source.recorded))
     lines = []
     for name, row in rows.items():
         criterion = criteria[name]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from companion.evaluation.bootstrap import Interval, cluster_interval, paired_difference
 from companion.evaluation.mixture_bootstrap import SEPARATOR, fold_accuracy, membership, mixture_bootstrap
+from companion.experiments.stages.rows import interval_row
 from companion.experiments.stages.target import Target
 
 
@@ -101,19 +102,4 @@ class Table:
         return np.random.default_rng(self.seed)
 
     def _add(self, item: str, row: str, column: str, measure: str, interval: Interval, note: str) -> None:
-        self.rows.append(
-            {
-                **self.common,
-                "item": item,
-                "row": row,
-                "column": column,
-                "measure": measure,
-                "value": 100 * interval.value,
-                "ci_low": 100 * interval.low,
-                "ci_high": 100 * interval.high,
-                "n_clips": interval.n_clips,
-                "n_recordings": interval.n_recordings,
-                "n_seeds": interval.n_seeds,
-                "note": note,
-            }
-        )
+        self.rows.append(interval_row(self.common, item, row, column, measure, interval, note, scale=100))

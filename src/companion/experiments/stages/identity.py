@@ -8,6 +8,24 @@ from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[2]
 
+TRANSFER_MODULES = (
+    "audio",
+    "features",
+    "events",
+    "mixtures",
+    "datasets",
+    "models",
+    "losses",
+    "training",
+    "transfer",
+    "representations",
+    "probes",
+    "projection",
+    "evaluation",
+    "experiments",
+)
+"""Modules whose code decides the rows of a transfer; a finished run is out of date when one of them changed."""
+
 
 def digest(modules: Sequence[str], **settings: Any) -> str:
     """Digest of some modules' source code and any JSON-able settings.

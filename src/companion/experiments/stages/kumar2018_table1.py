@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from companion.evaluation import tagging
 from companion.evaluation.bootstrap import Interval
 from companion.evaluation.mixture_bootstrap import Resamples, draw
+from companion.experiments.stages.rows import interval_row
 from companion.experiments.stages.tagging import NETWORKS, Fold
 from companion.report.published import load_audioset_names, load_published
 
@@ -76,10 +77,7 @@ class Rows:
 
     def add(self, item: str, row: str, column: str, measure: str, interval: Interval, note: str = "") -> None:
         """Add one row."""
-        counts = {"n_clips": interval.n_clips, "n_recordings": interval.n_recordings, "n_seeds": interval.n_seeds}
-        ends = {"value": interval.value, "ci_low": interval.low, "ci_high": interval.high}
-        name = {"item": item, "row": row, "column": column, "measure": measure}
-        self.rows.append({**self.common, **name, **ends, **counts, "note": note})
+        self.rows.append(interval_row(self.common, item, row, column, measure, interval, note))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from companion import paths
 from companion.datasets.dcase2016_lists import TABLE_3
+from companion.datasets.extraction import extract_corpus
 from companion.experiments.stages.cells import COLUMNS, OWN_OUTPUT, Cell
 from companion.experiments.stages.comparisons import Key, Table
 from companion.experiments.stages.kumar2018_rows import (
@@ -23,8 +25,9 @@ from companion.experiments.stages.kumar2018_rows import (
 from companion.experiments.stages.predictions import Predictions
 from companion.experiments.stages.source import Source
 from companion.experiments.stages.target import Target
-from companion.features import TUT_MFCC, extract
+from companion.features import TUT_MFCC
 from companion.probes.gmm import mfcc_gmm_folds, with_dynamics
+from companion.store import Store
 
 BASELINE = Key("none", "Baseline (MFCC-GMM)", OWN_OUTPUT, "")
 BEST = Key("source", "N_T^III", "F1 max", PLAIN)
@@ -34,7 +37,8 @@ BEST = Key("source", "N_T^III", "F1 max", PLAIN)
 def baseline_cells(target: Target, n_components: int, seeds: Sequence[int], n_jobs: int) -> list[Cell]:
     """The scenes predicted by the baseline of the DCASE 2016 challenge, rerun; one cell a seed."""
     data = target.dataset
-    frames = [with_dynamics(extract(data.audio(clip).samples, data.sample_rate, TUT_MFCC)) for clip in data.clips]
+    static = extract_corpus(data, TUT_MFCC, Store(paths.cache_root() / "store"), n_jobs=n_jobs)
+    frames = [with_dynamics(mfcc) for mfcc in static]
     cells = []
     for seed in seeds:
         predicted = mfcc_gmm_folds(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from companion.evaluation import localization, onsets
 from companion.evaluation.bootstrap import Interval
 from companion.evaluation.mixture_bootstrap import Resamples, draw
+from companion.experiments.stages.rows import interval_row
 from companion.experiments.stages.tagging import NETWORKS, Fold, Scored
 from companion.representations import segment_bounds
 
@@ -137,7 +138,4 @@ def _row(
     common: Mapping[str, Any], item: str, words: str, column: str, interval: Interval, note: str = ""
 ) -> dict[str, Any]:
     row, _, measure = words.partition(", ")
-    counts = {"n_clips": interval.n_clips, "n_recordings": interval.n_recordings, "n_seeds": interval.n_seeds}
-    ends = {"value": interval.value, "ci_low": interval.low, "ci_high": interval.high}
-    name = {"item": item, "row": row, "column": column, "measure": measure}
-    return {**common, **name, **ends, **counts, "note": note}
+    return interval_row(common, item, row, column, measure, interval, note)

@@ -13,6 +13,7 @@ from companion.evaluation import scene_events, scene_truth
 from companion.evaluation.bootstrap import Interval
 from companion.evaluation.mixture_bootstrap import Resamples, draw
 from companion.experiments.stages.cells import Adaptation, adapted_events, network_trunks
+from companion.experiments.stages.rows import interval_row
 from companion.experiments.stages.source import Source
 from companion.experiments.stages.target import Target
 from companion.report.published import load_audioset_names, load_published
@@ -103,7 +104,7 @@ def printed_lists(
             share = len(wanted & found[line["row"]]) / len(wanted)
             ends = {"value": share, "ci_low": np.nan, "ci_high": np.nan}
             counted = {
-                "n_clips": int((labels != "").sum()),
+                "n_clips": len(labels),
                 "n_recordings": len(set(target.recordings)),
                 "n_seeds": len(by_seed),
             }
@@ -232,7 +233,4 @@ class Scorer:
         return Interval(value, np.nan, np.nan, *self._counted())
 
     def _row(self, item: str, row: str, column: str, measure: str, interval: Interval, note: str = "") -> None:
-        counts = {"n_clips": interval.n_clips, "n_recordings": interval.n_recordings, "n_seeds": interval.n_seeds}
-        ends = {"value": interval.value, "ci_low": interval.low, "ci_high": interval.high}
-        name = {"item": item, "row": row, "column": column, "measure": measure}
-        self.rows.append({**self.common, **name, **ends, **counts, "note": note})
+        self.rows.append(interval_row(self.common, item, row, column, measure, interval, note))

@@ -75,6 +75,7 @@ def run_command(name: str, parameters: Parameters) -> str:
     """The command that makes a run of an experiment again."""
     words = ["companion", "experiment", name, "--profile", parameters.profile, "--seed", str(parameters.seed)]
     words += ["--budget", f"{parameters.budget:g}"] if parameters.budget != 1 else []
+    words += ["--device", parameters.device] if parameters.device != "auto" else []
     return shlex.join(words + weights_words(parameters))
 
 
