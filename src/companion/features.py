@@ -20,7 +20,8 @@ from companion.errors import AudioError
 
 Feature = NDArray[np.float32]
 FLOOR_POWER = 1e-10
-"""librosa's ``amin``: no power is taken as smaller, so silence is −100 dB."""
+FLOOR_DB = -100.0
+"""librosa's ``amin`` and its level: no power is taken as smaller, so silence is exactly −100 dB."""
 
 BLOCK = 128
 """Frames transformed at a time."""
@@ -43,7 +44,7 @@ class LogMel:
     """
 
     name: str
-    version: int = 2
+    version: int = 3
     sample_rate: int = 44100
     n_fft: int = 1024
     hop_length: int = 512
@@ -153,7 +154,8 @@ def _mel_power(samples: Samples, spec: LogMel) -> Feature:
 
 def _power_to_db(power: Feature, top_db: float | None) -> Feature:
     """Decibels relative to power 1, floored, clipped to ``top_db`` below the maximum."""
-    decibels = 10.0 * np.log10(np.maximum(power, FLOOR_POWER))
+    decibels = np.maximum(10.0 * np.log10(np.maximum(power, FLOOR_POWER)), FLOOR_DB)
+    decibels[power <= FLOOR_POWER] = FLOOR_DB  # processors differ in the logarithm's last bit
     if top_db is not None:
         decibels = np.maximum(decibels, decibels.max() - top_db)
     return decibels.astype(np.float32)
