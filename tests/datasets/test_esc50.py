@@ -140,18 +140,46 @@ def test_missing_clip_and_damaged_clip(make_esc50, tmp_path):
     [
         (lambda text: text[: len(text) // 2], "breaks off in line|has 4 rows|has 5 rows"),
         (lambda text: text[: text.index("5-1005")], "has 4 rows"),
+        (lambda text: "", "has 0 rows"),
         (lambda text: text.replace("filename,fold", "file,fold"), "has columns file"),
         (lambda text: text.replace("1-1001-A-0.wav,1", "1-1001-A-0.wav,2"), "line 2: 1-1001-A-0.wav"),
-        (lambda text: "", "has 0 rows"),
+        (lambda text: text.replace("0,dog,True,1001", "0,dog,True,1002"), "line 2: 1-1001-A-0.wav"),
+        (lambda text: text.replace("True,1001,A", "True,1001,B"), "line 2: 1-1001-A-0.wav"),
+        (lambda text: text.replace("True,1001,A", "True,1001,A,A"), "line 2: 1-1001-A-0.wav"),
+        (lambda text: text.replace("1-1001-A-0.wav,1,0", "1-1001-A-cow.wav,1,cow"), "line 2: 1-1001-A-cow"),
+        (lambda text: text.replace("1001", "9" * 300), "line 2: 1-9999"),
+        (lambda text: text.replace("1-1001-A-0.wav,1", "0-1001-A-0.wav,0"), "line 2: 0-1001-A-0"),
+        (lambda text: text.replace("1-1001-A-0.wav,1", "9-1001-A-0.wav,9"), "has 1 clips of dog in fold 9"),
+        (lambda text: text.replace("1-1001-A-0.wav,1", "2-1001-A-0.wav,2"), "has 2 clips of dog in fold 2"),
+        (lambda text: text.replace(text.split()[10], text.split()[1]), "names 1-1001-A-0 in line 11, and before in line 2"),
+        (lambda text: text.replace("dog,True,1002", "chainsaw,True,1002"), "line 3 .*'chainsaw'.* line 2 .*'dog'"),
+        (lambda text: text.replace("dog", "chainsaw"), "line 7 .*class 41 .* line 2 .*class 0"),
+        (lambda text: text.replace("dog", ""), "the category '' in line 2"),
+        (lambda text: text.replace("dog", "dog "), "the category 'dog ' in line 2"),
+        (lambda text: text.replace("True,1001", "1,1001"), "'1' in line 2, column esc10"),
+        (lambda text: text.replace("True,1002", "False,1002"), "line 3 .*outside ESC-10.* line 2 .*in ESC-10"),
+        (lambda text: text.replace("True", "False"), "puts 0 classes into ESC-10"),
     ],
 )
 def test_a_csv_that_is_not_the_official_one(make_esc50, tmp_path, change, said):
     path = make_esc50(tmp_path / "ESC-50") / "meta" / "esc50.csv"
-    path.write_text(change(path.read_text()))
+    text = path.read_text()
+    assert change(text) != text
+    path.write_text(change(text))
     with pytest.raises(DataError, match=said) as caught:
         ESC50(tmp_path)
     assert str(path) in caught.value.problem
     assert "companion fetch esc50" in caught.value.repair
+
+
+def test_a_csv_as_spreadsheets_write_it(make_esc50, tmp_path):
+    """With a byte-order mark, TRUE and FALSE, lines ended by CR LF and the columns in another order."""
+    path = make_esc50(tmp_path / "ESC-50") / "meta" / "esc50.csv"
+    whole, subset = ESC50(tmp_path), ESC50(tmp_path, esc10_only=True)
+    lines = [line.split(",") for line in path.read_text().replace("True", "TRUE").replace("False", "FALSE").split()]
+    path.write_text("\r\n".join(",".join(line[::-1]) for line in lines), encoding="utf-8-sig", newline="")
+    assert ESC50(tmp_path).clips == whole.clips
+    assert ESC50(tmp_path, esc10_only=True).clips == subset.clips
 
 
 def test_names_are_lazy_and_lead_to_classes():
