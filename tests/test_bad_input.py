@@ -21,7 +21,7 @@ import torch
 
 from companion import audio, checkpoints, events, features, profiles
 from companion.atomic import write_json, write_text
-from companion.datasets import download, esc50_list
+from companion.datasets import download, esc50_events, esc50_list
 from companion.datasets.esc50 import ESC50
 from companion.errors import (
     AudioError,
@@ -97,7 +97,7 @@ def test_partial_esc50(corpus):
     with refused(corpus, DataError, "2-102-A-0", str(corpus / "audio"), ".flac", "companion fetch esc50"):
         whole.audio(whole.clips[1])
     with refused(corpus, DataError, "2-102-A-0", "companion fetch esc50"):
-        events.write_event_table(corpus, corpus / "events.csv")
+        esc50_events.write_event_table(corpus, corpus / "events.csv")
 
 
 def test_partial_list(corpus):

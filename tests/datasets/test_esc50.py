@@ -151,7 +151,10 @@ def test_missing_clip_and_damaged_clip(make_esc50, tmp_path):
         (lambda text: text.replace("1-1001-A-0.wav,1", "0-1001-A-0.wav,0"), "line 2: 0-1001-A-0"),
         (lambda text: text.replace("1-1001-A-0.wav,1", "9-1001-A-0.wav,9"), "has 1 clips of dog in fold 9"),
         (lambda text: text.replace("1-1001-A-0.wav,1", "2-1001-A-0.wav,2"), "has 2 clips of dog in fold 2"),
-        (lambda text: text.replace(text.split()[10], text.split()[1]), "names 1-1001-A-0 in line 11, and before in line 2"),
+        (
+            lambda text: text.replace(text.split()[10], text.split()[1]),
+            "names 1-1001-A-0 in line 11, and before in line 2",
+        ),
         (lambda text: text.replace("dog,True,1002", "chainsaw,True,1002"), "line 3 .*'chainsaw'.* line 2 .*'dog'"),
         (lambda text: text.replace("dog", "chainsaw"), "line 7 .*class 41 .* line 2 .*class 0"),
         (lambda text: text.replace("dog", ""), "the category '' in line 2"),

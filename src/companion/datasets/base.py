@@ -117,9 +117,18 @@ class Dataset(ABC):
         return self
 
     def fingerprint(self) -> str:
-        """Digest that changes when any clip or label does. Corpora read from files add the files' bytes."""
-        content = f"{type(self).__qualname__} {self.name} {self.version} {self.sample_rate} {self.clips!r}"
+        """Digest that changes when any clip, any label or what the audio is made from does.
+
+        Raises:
+            DataError: A clip's file is missing.
+        """
+        version = f"{type(self).__qualname__} {self.version}"
+        content = f"{version} {self.name} {self.sample_rate} {self.clips!r} {self.content()}"
         return hashlib.sha256(content.encode()).hexdigest()
+
+    def content(self) -> str:
+        """What the audio is made from and the clips do not tell: a digest of files, recipes of mixtures."""
+        return ""
 
     @property
     def folds(self) -> tuple[int, ...]:
