@@ -124,9 +124,10 @@ def test_damaged_clip(corpus, damage, said):
     found = whole.validate()
     assert list(found.damaged) == [path.name]
     assert said in found.damaged[path.name]
-    if said != "breaks off after 1.13 s":  # what there is of it can be heard: only validate knows better
-        with refused(corpus, AudioError, str(path)):
-            whole.audio(whole.clips[0])
+    with refused(corpus, AudioError, str(path), said):
+        whole.audio(whole.clips[0])
+    with refused(corpus, AudioError, str(path), said):
+        esc50_events.write_event_table(corpus, corpus / "events.csv")
 
 
 # --- recordings

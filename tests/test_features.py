@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from companion.audio import frame_times
+from companion.audio import LOUDEST, frame_times
 from companion.datasets.esc50 import ESC50
 from companion.errors import AudioError
 from companion.features import (
@@ -232,7 +232,28 @@ def test_wrong_sample_rate(spec):
     assert "resample" in caught.value.repair
 
 
-@pytest.mark.parametrize("samples", [np.zeros(0), np.array([0.0, np.nan]), np.array([np.inf]), np.zeros((100, 2))])
+@pytest.mark.parametrize(
+    "samples",
+    [np.zeros(0), np.array([0.0, np.nan]), np.array([np.inf]), np.zeros((100, 2)), np.array([0.0, 1e18])],
+)
 def test_unusable_samples(samples):
     with pytest.raises(AudioError):
         extract(samples.astype(np.float32), RATE)
+
+
+def test_integers_are_refused_with_the_repair():
+    with pytest.raises(AudioError, match="int16") as caught:
+        extract((1000 * noise(RATE)).astype(np.int16), RATE)
+    assert "32768" in caught.value.repair
+
+
+def test_the_loudest_sound_that_passes_has_finite_features():
+    assert np.isfinite(extract(LOUDEST * np.sign(noise(RATE)), RATE)).all()
+
+
+@pytest.mark.parametrize(
+    "spec", [replace(NS_LOG_MEL, top_db=np.nan), replace(DV_MFCC, log_mel=replace(NS_LOG_MEL, top_db=np.nan))]
+)
+def test_features_that_are_not_finite_are_refused(spec):
+    with pytest.raises(AudioError, match="not finite"):
+        extract(noise(RATE).astype(np.float32), RATE, spec)

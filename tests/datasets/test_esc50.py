@@ -1,5 +1,6 @@
 """ESC-50 in its official layout: what is read, what is repaired, what is refused."""
 
+import os
 import shutil
 
 import numpy as np
@@ -14,6 +15,7 @@ from companion.datasets.esc50 import (
     find_folder,
     straddling_recordings,
 )
+from companion.datasets.esc50_events import write_event_table
 from companion.errors import AudioError, DataError
 
 ESC10 = (
@@ -133,6 +135,33 @@ def test_missing_clip_and_damaged_clip(make_esc50, tmp_path):
     corpus.path(second).write_bytes(b"fLaC")
     with pytest.raises(AudioError, match=second.id):
         corpus.audio(second)
+
+
+def test_a_clip_that_broke_off_is_an_error_wherever_it_is_heard(make_esc50, tmp_path):
+    """What is left of it can be decoded without complaint: an ogg file does not say how long it was."""
+    corpus = ESC50(make_esc50(tmp_path / "ESC-50", ".ogg"))
+    noise = 0.1 * np.random.default_rng(0).standard_normal(220_500)
+    path = corpus.path(corpus.clips[0])
+    soundfile.write(path, noise, 44_100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    with pytest.raises(AudioError, match=rf"{path.name} (breaks off after|is empty)"):
+        corpus.audio(corpus.clips[0])
+    with pytest.raises(AudioError, match=path.name):
+        write_event_table(tmp_path, tmp_path / "events.csv")
+    assert list(corpus.validate().damaged) == [path.name]
+
+
+def test_validate_goes_on_behind_a_length_that_is_a_lie(make_esc50, tmp_path):
+    corpus = ESC50(make_esc50(tmp_path / "ESC-50", ".flac"))
+    first, last = corpus.path(corpus.clips[0]), corpus.path(corpus.clips[-1])
+    content = bytearray(first.read_bytes())
+    content[21:26] = b"\xff" * 5  # of 36 bits
+    first.write_bytes(content)
+    last.write_bytes(b"no sound")
+    (corpus.folder / "audio" / os.fsdecode(b"caf\xe9.wav")).touch()
+    found = corpus.validate()
+    assert list(found.damaged) == [first.name, last.name]
+    assert "caf\\udce9.wav" in str(found)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,9 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-import soundfile
 from tqdm.auto import tqdm
 
-from companion.audio import Audio, fit_length, load
+from companion.audio import Audio, fit_length, header, load
 from companion.datasets import audioset_files, audioset_lists
 from companion.datasets.audioset_fetch import fetch_lists
 from companion.datasets.audioset_files import TOLERANCE, Found
@@ -225,13 +224,12 @@ class AudioSet(Dataset):
     def _deviations(self, clip: Clip) -> list[str] | str:
         """What loading repairs in one file, or why it cannot."""
         try:
-            samples = self.audio(clip).samples
+            samples, file = self.audio(clip).samples, header(self.path(clip))
         except (AudioError, DataError) as error:
             return error.problem
-        info = soundfile.info(self.path(clip))
         found = {
-            f"{info.channels} channels, mixed down": info.channels > 1,
-            f"{info.samplerate} Hz, resampled": info.samplerate != self.sample_rate,
+            f"{file.channels} channels, mixed down": file.channels > 1,
+            f"{file.sample_rate} Hz, resampled": file.sample_rate != self.sample_rate,
             "shorter than 10 s": clip.duration < 10.0,
             "all silent": not samples.any(),
         }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from companion.audio import Audio
+from companion.errors import printable
 
 
 @dataclass(frozen=True, order=True)
@@ -82,7 +83,7 @@ class Validation:
         lines += [f"  damaged: {name}: {reason}" for name, reason in self.damaged.items()]
         lines += [f"  extra: {name}" for name in self.extra[:10]]
         lines += [f"  {count} × {note}" for note, count in self.notes.items()]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 class Dataset(ABC):

@@ -10,10 +10,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from tqdm.auto import tqdm
 
-from companion.audio import Audio, fit_length, load
+from companion.audio import Audio, fit_length, header, load
 from companion.datasets.base import Clip, Dataset, Validation
 from companion.datasets.dcase2016_lists import (
     FOLDER,
@@ -198,10 +197,10 @@ def _whole(path: Path) -> Audio:
 
 def _deviations(path: Path) -> list[str]:
     """What loading repairs in one file."""
-    audio, info = _whole(path), soundfile.info(path)
+    audio, file = _whole(path), header(path)
     found = {
-        f"{info.channels} channels, mixed down": info.channels > 1,
-        f"{info.samplerate} Hz, resampled": info.samplerate != TUTScenes2016.sample_rate,
+        f"{file.channels} channels, mixed down": file.channels > 1,
+        f"{file.sample_rate} Hz, resampled": file.sample_rate != TUTScenes2016.sample_rate,
         f"not exactly {DURATION:g} s, padded or cropped": len(audio.samples) != round(DURATION * audio.sample_rate),
         "all silent": not audio.samples.any(),
     }

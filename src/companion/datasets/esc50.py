@@ -9,10 +9,9 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-import soundfile
 from tqdm.auto import tqdm
 
-from companion.audio import Audio, fit_length, load
+from companion.audio import Audio, fit_length, header, load
 from companion.datasets.base import Clip, Dataset, Validation
 from companion.datasets.download import registered, unpacked
 from companion.datasets.esc50_list import REPAIR, read_list
@@ -134,9 +133,9 @@ class ESC50(Dataset):
 
         Raises:
             DataError: The clip's file is missing.
-            AudioError: The file is damaged.
+            AudioError: The file is damaged, or broke off on its way.
         """
-        loaded = load(self.path(clip), sample_rate=self.sample_rate)
+        loaded = _whole(self.path(clip), self.sample_rate)
         return Audio(fit_length(loaded.samples, self.n_samples), self.sample_rate)
 
     def content(self) -> str:
@@ -161,7 +160,7 @@ class ESC50(Dataset):
         for clip in tqdm(self.clips, desc=f"validating {self.folder}", unit="clip"):
             try:
                 path = self.path(clip)
-                notes.update(_deviations(path, DURATION))
+                notes.update(_deviations(path))
             except DataError:
                 missing.append(clip.id)
             except AudioError as error:
@@ -205,21 +204,30 @@ def _place(source: Path, target: Path) -> None:
         file.replace(place)
 
 
-def _deviations(path: Path, duration: float) -> list[str]:
+def _whole(path: Path, sample_rate: int | None = None) -> Audio:
+    """Load a clip that was not cut off.
+
+    Raises:
+        AudioError: The file cannot be decoded, or is shorter than any clip of the corpus.
+    """
+    audio = load(path, sample_rate)
+    if audio.duration < SHORTEST:
+        raise AudioError(f"{path} breaks off after {audio.duration:.2f} s", expected=f"{DURATION:g} s", repair=REPAIR)
+    return audio
+
+
+def _deviations(path: Path) -> list[str]:
     """What loading repairs in one file.
 
     Raises:
-        AudioError: The file cannot be decoded, or ends long before ``duration`` seconds.
+        AudioError: The file cannot be decoded, or was cut off.
     """
-    audio = load(path)
-    info = soundfile.info(path)
-    if audio.duration < SHORTEST:
-        raise AudioError(f"{path} breaks off after {audio.duration:.2f} s", expected=f"{duration:g} s", repair=REPAIR)
+    audio, file = _whole(path), header(path)
     found = {
-        "stereo, mixed down": info.channels > 1,
-        f"{info.samplerate} Hz, resampled": info.samplerate != ESC50.sample_rate,
-        f"shorter than {duration:g} s, padded": audio.duration < duration,
-        f"longer than {duration:g} s, cropped": audio.duration > duration,
+        "stereo, mixed down": file.channels > 1,
+        f"{file.sample_rate} Hz, resampled": file.sample_rate != ESC50.sample_rate,
+        f"shorter than {DURATION:g} s, padded": audio.duration < DURATION,
+        f"longer than {DURATION:g} s, cropped": audio.duration > DURATION,
         "all silent": not audio.samples.any(),
     }
     return [note for note, applies in found.items() if applies]
