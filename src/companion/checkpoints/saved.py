@@ -125,7 +125,7 @@ def read_description(path: Path) -> tuple[Checkpoint, str]:
             network = WeakCNN(**content["architecture"]).eval()
         classes, provenance = tuple(content["classes"]), dict(content["provenance"])
         return Checkpoint(network, classes, str(content["features"]), provenance), str(content["sha256"])
-    except (ValueError, TypeError, KeyError, RuntimeError, ParameterError) as error:
+    except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError, ParameterError) as error:
         problem = f"{path} does not describe a network: {type(error).__name__} {error}"
         raise CheckpointError(problem, expected="what checkpoints.save wrote", repair=AGAIN) from error
 
@@ -168,10 +168,11 @@ def check_classes(classes: Sequence[str], n_outputs: int, path: Path, expected: 
 
 
 def fill(network: WeakCNN, state: Mapping[str, Tensor], path: Path) -> None:
-    """Give a network its weights, after every layer's name and shape was compared.
+    """Give a network its weights, after every layer's name, shape and values were looked at.
 
     Raises:
-        CheckpointError: Names the first layer that does not fit, what was expected and what came.
+        CheckpointError: Names the first layer that does not fit, what was expected and what came; or that holds NaN,
+            infinity or a negative variance.
     """
     wanted = network.state_dict()
     repair = "use weights of the same width and number of classes, or " + AGAIN
@@ -190,4 +191,11 @@ def fill(network: WeakCNN, state: Mapping[str, Tensor], path: Path) -> None:
             repair=repair,
         )
     typed = {name: state[name].to(value.dtype) for name, value in wanted.items()}
+    for name, value in typed.items():
+        if not bool(torch.isfinite(value).all()):
+            problem = f"{path}: layer {name} holds values that are not finite"
+            raise CheckpointError(problem, expected="finite weights", repair=AGAIN)
+        if name.endswith("running_var") and bool((value < 0).any()):
+            problem = f"{path}: layer {name} holds variances below zero"
+            raise CheckpointError(problem, expected="variances of zero or more", repair=AGAIN)
     network.load_state_dict(typed, assign=True)
