@@ -217,6 +217,22 @@ def test_a_damaged_file_is_refused(zipped, tmp_path, damage):
         load_released(path)
 
 
+def test_weights_that_are_the_same_many_times_are_refused(tmp_path):
+    """A megabyte that a hundred names share would be a hundred megabytes."""
+    values = torch.zeros(250_000)
+    torch.save({f"layer1.0.weight{i}": values for i in range(100)}, tmp_path / "n_s.pkl")
+    with pytest.raises(CheckpointError, match="the same weights many times"):
+        load_released(tmp_path / "n_s.pkl")
+
+
+def test_weights_that_are_not_finite_are_named(reference, tmp_path):
+    state = reference.state_dict()
+    state["layer5.1.running_var"] = torch.full((32,), -1.0)
+    torch.save(state, tmp_path / "n_s.pkl")
+    with pytest.raises(CheckpointError, match=r"blocks\.1\.convs\.1\.bn\.running_var holds variances below zero"):
+        load_released(tmp_path / "n_s.pkl")
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"no checkpoint at .*n_s.pkl"):
         load_released(tmp_path / "n_s.pkl")
