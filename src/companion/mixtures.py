@@ -244,7 +244,7 @@ class Mixtures(Dataset):
 
     def fingerprint(self) -> str:
         """Digest of the recipes and of the corpus they mix."""
-        content = f"{self.corpus.fingerprint()} {self.version} {sorted(self.recipes.items())!r}"
+        content = f"{super().fingerprint()} {self.corpus.fingerprint()} {sorted(self.recipes.items())!r}"
         return hashlib.sha256(content.encode()).hexdigest()
 
     def validate(self) -> Validation:

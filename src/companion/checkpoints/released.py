@@ -19,6 +19,7 @@ from torch import Tensor
 
 from companion.checkpoints.saved import Checkpoint, check_classes, digest, fill, save
 from companion.errors import CheckpointError
+from companion.features import NS_LOG_MEL
 from companion.models.weak_cnn import WeakCNN
 
 LAYERS = {
@@ -41,11 +42,11 @@ LEGACY_MAGIC = torch.serialization.MAGIC_NUMBER.to_bytes(10, "little")
 
 
 def convert(source: Path, target: Path, *, classes: Sequence[str] | None = None) -> None:
-    """Rewrite a released pickle as ``NAME.safetensors`` and ``NAME.json``.
+    """Rewrite a released pickle as a checkpoint of this library.
 
     Args:
         source: The pickle.
-        target: ``NAME``, with or without its suffix.
+        target: The ``.safetensors`` to write.
         classes: Names of the outputs; see ``load_released``.
 
     Raises:
@@ -79,8 +80,8 @@ def load_released(path: Path, *, classes: Sequence[str] | None = None) -> Checkp
     fill(network, state, path)
     name = Path(path).name
     description = f"weights converted from {name}, {n_classes} classes"
-    provenance = {"description": description, "converted from": name, "sha256": digest(path)}
-    return Checkpoint(network.eval(), names, provenance=provenance)
+    facts = {"description": description, "converted from": name, "sha256": digest(path)}
+    return Checkpoint(network.eval(), names, NS_LOG_MEL.name, facts)
 
 
 def released_state(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from companion import code
 from companion.audio import Audio
 
 
@@ -96,8 +97,6 @@ class Dataset(ABC):
     licence: str
     citation: str
     homepage: str
-    version: int = 1
-    """Raised whenever the audio of any clip changes."""
 
     @abstractmethod
     def audio(self, clip: Clip) -> Audio:
@@ -117,8 +116,8 @@ class Dataset(ABC):
         return self
 
     def fingerprint(self) -> str:
-        """Digest that changes when any clip or label does. Corpora read from files add the files' bytes."""
-        content = f"{type(self).__qualname__} {self.name} {self.version} {self.sample_rate} {self.clips!r}"
+        """Digest of the clips, their labels, and the code that makes them. Corpora of files add the files' bytes."""
+        content = f"{code.digest(type(self))} {self.name} {self.sample_rate} {self.clips!r}"
         return hashlib.sha256(content.encode()).hexdigest()
 
     @property

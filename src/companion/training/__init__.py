@@ -1,7 +1,10 @@
 """One visible training loop, on Lightning Fabric, that survives being killed."""
 
 from companion.training.device import fast_bfloat16, make_fabric
-from companion.training.loop import Examples, Schedule, batches, fit
+from companion.training.loop import Examples, Schedule, batches, fit, train_step
+from companion.training.rates import RATES, Plateau
 from companion.training.state import State
 
-__all__ = ["Examples", "Schedule", "State", "batches", "fast_bfloat16", "fit", "make_fabric"]
+__all__ = [
+    "RATES", "Examples", "Plateau", "Schedule", "State", "batches", "fast_bfloat16", "fit", "make_fabric", "train_step",
+]  # fmt: skip
