@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from companion import paths
 from companion.errors import ParameterError
 
-Evidence = Literal["synthetic", "restaged", "official"]
+Evidence = Literal["official", "restaged", "measured", "synthetic"]
+"""Kinds of evidence, never mixed: the paper's own data; real audio on a stand-in task; times and counts on any input;
+generated sound."""
 
 
 @dataclass(frozen=True)

@@ -1,49 +1,42 @@
-"""Whether one run answers one published row, and what it says."""
+"""What one run says of one published row: its number, and a verdict that an interval must carry."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 
-from companion.report.criteria import Criterion
-from companion.report.row_format import KEY
-from companion.report.rules import (
-    CONTRADICTED,
-    HOLDS,
-    UNSETTLED,
-    Comparison,
-    Measured,
-    TableRule,
-    judge,
-    margin,
-    measure,
-)  # fmt: skip
-from companion.report.runs import Run
-from companion.report.verdicts import INSIDE, NOT_COMPARABLE, verdict
+from companion.results.criteria import Criterion
+from companion.results.rows import KEY
+from companion.results.rules import HOLDS, Figure, Measured, judge, measure, nearest
+from companion.results.run import Run
 
 PAIRED = "Paired"
-"""Item of the paired differences: their row, or column, reads "A - B" where the two terms differ."""
+"""Item of paired differences and ratios: their row, or column, reads "A - B" or "A / B" where the two terms differ."""
+
+INSIDE, BELOW, ABOVE = "published value inside the interval", "below the published value", "above the published value"
+NOT_COMPARABLE = "not comparable: synthetic"
+OTHER_TASK = "another task: compare directions, not values"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a run says about a published row.
+class Verdict:
+    """What a run says of a published row.
 
     Args:
         value: The number; NaN for a figure.
         low: Lower end of its 95 % interval, NaN where there is none.
         high: Upper end.
-        verdict: How it compares, in words.
-        reproduced: Whether it is from the paper's own data and agrees.
+        words: How it compares.
+        agrees: Whether it holds, or the published value lies in its interval.
     """
 
     value: float
     low: float
     high: float
-    verdict: str
-    reproduced: bool = False
+    words: str
+    agrees: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ class PublishedRow:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Its words, in the order of :data:`companion.report.row_format.KEY`."""
+        """Its words, in the order of :data:`companion.results.rows.KEY`."""
         return (self.paper, self.item, self.row, self.column, self.measure)
 
 
@@ -74,7 +67,7 @@ class Reader:
 
     def __init__(self, run: Run, published: Mapping[str, PublishedRow], classes: Mapping[tuple[str, str], str]) -> None:
         self.run, self.published, self._classes = run, published, classes
-        numbers = run.rows[["value", "ci_low", "ci_high"]].to_numpy(float)
+        numbers = run.rows[["value", "ci_low", "ci_high", "p_value"]].to_numpy(float)
         keys = run.rows[KEY].itertuples(index=False, name=None)
         self._rows = {key: Measured(*line) for key, line in zip(keys, numbers.tolist(), strict=True)}
         self._paired = {(*key[:4], _kind(key[4])): row for key, row in self._rows.items() if key[1] == PAIRED}
@@ -94,13 +87,13 @@ class Reader:
         key = self.key(paper, term)
         return None if self.without_class(paper, key[2]) else self._rows.get(key)
 
-    def paired(self, paper: str, first: str, second: str) -> Measured | None:
-        """The paired difference of two terms, if the experiment computed it, in either order."""
+    def paired(self, paper: str, first: str, sign: str, second: str) -> Measured | None:
+        """The paired difference or ratio of two terms, if the experiment computed it; a difference in either order."""
         one, other = self.key(paper, first), self.key(paper, second)
-        a, b, kind = one[2:4], other[2:4], _kind(one[4])
-        found = self._paired.get((paper, PAIRED, *_difference(a, b), kind))
-        if found is None and (turned := self._paired.get((paper, PAIRED, *_difference(b, a), kind))):
-            return Measured(-turned.value, -turned.high, -turned.low)
+        kind = _kind(one[4])
+        found = self._paired.get((paper, PAIRED, *_joined(one, sign, other), kind))
+        if found is None and sign == "-" and (turned := self._paired.get((paper, PAIRED, *_joined(other, sign, one), kind))):
+            return Measured(-turned.value, -turned.high, -turned.low, turned.p_value)
         return found
 
 
@@ -109,19 +102,19 @@ def _kind(measure: str) -> str:
     return measure.split()[0]
 
 
-def _difference(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
-    """Row and column of a paired difference: "A - B" in what differs."""
-    return tuple(x if x == y else f"{x} - {y}" for x, y in zip(a, b, strict=True))
+def _joined(a: tuple[str, ...], sign: str, b: tuple[str, ...]) -> tuple[str, ...]:
+    """Row and column of a paired difference or ratio: "A - B" in what differs."""
+    return tuple(x if x == y else f"{x} {sign} {y}" for x, y in zip(a[2:4], b[2:4], strict=True))
 
 
 def published_rows(frame: pd.DataFrame) -> dict[str, PublishedRow]:
-    """Rows of :func:`companion.report.published.load_published` by id."""
+    """Rows of :func:`companion.results.published.load_published` by id."""
     rows = frame[[*KEY, "number"]].itertuples(index=False, name=None)
     return {str(name): PublishedRow(*row) for name, row in zip(frame.index, rows, strict=True)}
 
 
-def answer(criterion: Criterion, reader: Reader) -> Answer | None:
-    """What a run says about a published row, or None when it says nothing."""
+def verdict(criterion: Criterion, reader: Reader) -> Verdict | None:
+    """What a run says of a published row, or None when it says nothing."""
     row, evidence = reader.published[criterion.id], reader.run.evidence
     if criterion.answers == "official" and evidence != "official":
         return None
@@ -132,49 +125,66 @@ def answer(criterion: Criterion, reader: Reader) -> Answer | None:
     measured = reader.row(row.paper, criterion.id)
     if measured is None:
         return None
-    said = verdict(row.number, measured, evidence)
-    agrees = evidence == "official" and said == INSIDE
-    return Answer(measured.value, measured.low, measured.high, said, reproduced=agrees)
+    words = compare(row.number, measured, evidence)
+    return Verdict(measured.value, measured.low, measured.high, words, agrees=words == INSIDE)
 
 
-def _claim(criterion: Criterion, paper: str, reader: Reader) -> Answer | None:
+def compare(published: float, measured: Measured, evidence: str) -> str:
+    """Where a measured interval lies beside a published value, in words.
+
+    Args:
+        published: NaN where the paper prints none.
+        measured: Value and 95 % interval.
+        evidence: ``restaged`` numbers belong to another, often easier task, and synthetic ones to none.
+
+    Returns:
+        str: Empty where nothing was published, or where there is no interval to compare it with.
+    """
+    if evidence == "synthetic":
+        return NOT_COMPARABLE
+    if math.isnan(published):
+        return ""
+    if evidence == "restaged":
+        return OTHER_TASK
+    if math.isnan(measured.low):
+        return ""
+    if measured.low <= published <= measured.high:
+        return INSIDE
+    return BELOW if measured.high < published else ABOVE
+
+
+def direction(measured: Measured) -> str:
+    """What the interval of a difference says of its sign; empty where there is no interval."""
+    if math.isnan(measured.low):
+        return ""
+    if measured.low > 0:
+        return "above zero"
+    return "below zero" if measured.high < 0 else "undecided"
+
+
+def _claim(criterion: Criterion, paper: str, reader: Reader) -> Verdict | None:
     """Judge a claim; the value is that of the comparison nearest to failing."""
     row, paired = partial(reader.row, paper), partial(reader.paired, paper)
     measured = [(comparison, measure(comparison, row, paired)) for comparison in criterion.claim]
     pairs = [(comparison, found) for comparison, found in measured if found is not None]
     if len(pairs) < len(measured):
         return None
-    outcome, shown = claim_outcome(pairs)
-    evidence = reader.run.evidence
+    outcome, shown, evidence = judge(pairs), nearest(pairs), reader.run.evidence
     if evidence == "synthetic":
-        return Answer(shown.value, shown.low, shown.high, NOT_COMPARABLE)
-    size = "" if math.isnan(criterion.claimed) else verdict(criterion.claimed, shown, evidence)
-    official = evidence == "official"
-    words = f"{outcome} {'on the paper’s own data' if official else 'here'}"
-    if math.isnan(shown.low):
-        words += " by the values alone, without an interval"
-    if official and size:
-        words += f"; size: {size}"
+        return Verdict(shown.value, shown.low, shown.high, NOT_COMPARABLE)
+    size = compare(criterion.claimed, shown, evidence) if evidence == "official" else ""
+    words = f"{outcome}; size: {size}" if size else outcome
     agrees = outcome == HOLDS and size in ("", INSIDE)
-    return Answer(shown.value, shown.low, shown.high, words, reproduced=official and agrees)
+    return Verdict(shown.value, shown.low, shown.high, words, agrees)
 
 
-def claim_outcome(pairs: Sequence[tuple[Comparison, Measured]]) -> tuple[str, Measured]:
-    """A claim is contradicted by one comparison, and holds by all; the value is of the one nearest to failing."""
-    outcomes = {judge(comparison, found) for comparison, found in pairs}
-    outcome = CONTRADICTED if CONTRADICTED in outcomes else UNSETTLED if UNSETTLED in outcomes else HOLDS
-    return outcome, min(pairs, key=lambda pair: margin(*pair))[1]
-
-
-def _figure(rule: TableRule, paper: str, reader: Reader) -> Answer | None:
+def _figure(rule: Figure, paper: str, reader: Reader) -> Verdict | None:
     """A figure is answered by the table behind it, whole, and drawn from what the paper's is drawn from."""
     run = reader.run
-    if run.experiment != rule.experiment or rule.table not in run.table_names:
-        return None
-    if rule.row and reader.row(paper, rule.row) is None:
+    if rule.table not in run.table_names or (rule.row and reader.row(paper, rule.row) is None):
         return None
     table = run.table(rule.table)
     if not set(rule.columns) <= set(table.columns) or table[list(rule.columns)].isna().to_numpy().any():
         return None
     words = NOT_COMPARABLE if run.evidence == "synthetic" else f"drawn from {len(table)} lines of {rule.table}.csv"
-    return Answer(math.nan, math.nan, math.nan, words, reproduced=run.evidence == "official")
+    return Verdict(math.nan, math.nan, math.nan, words)

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from companion.errors import DataError, StoreError
-from companion.report.repository import recorded_folder
-from companion.report.row_format import checked_provenance, checked_rows, read_csv
+from companion.results.checkout import recorded_folder
+from companion.results.provenance import checked_provenance
+from companion.results.rows import checked_rows, read_csv
 
 ROWS, PROVENANCE = "rows.csv", "provenance.json"
 
@@ -22,7 +23,7 @@ class Run:
 
     Args:
         folder: Where it lies.
-        rows: One line per number; columns as in :data:`companion.report.row_format.COLUMNS`.
+        rows: One line per number; columns as in :data:`companion.results.rows.COLUMNS`.
         provenance: What was run: profile, data, seeds, device, commit, versions, date, command.
     """
 
@@ -33,8 +34,10 @@ class Run:
 
     @property
     def experiment(self) -> str:
-        """Name of the experiment."""
-        return str(self.provenance["experiment"])
+        """Name of the experiment: that of its folder under ``data/recorded``, or the one it was written with."""
+        root = recorded_folder()
+        inside = root is not None and root.resolve() in self.folder.resolve().parents
+        return "/".join(self.folder.parts[-2:]) if inside else str(self.provenance["experiment"])
 
     @property
     def profile(self) -> str:
@@ -81,7 +84,7 @@ def write_run(
     Args:
         folder: Target; an earlier run there is replaced.
         rows: One line per number, with exactly the columns of the row format.
-        provenance: As made by :func:`companion.report.provenance.collect`.
+        provenance: As made by :func:`companion.results.provenance.collect`.
         tables: Small arrays behind the figures, by name.
 
     Returns:
@@ -156,41 +159,21 @@ def read_run(folder: Path) -> Run:
 
 
 def recorded(experiment: str, root: Path | None = None) -> dict[str, Run]:
-    """Recorded runs of one experiment by profile: ``data/recorded/<profile>/<experiment>``.
+    """Recorded runs of one experiment by profile: ``data/recorded/PROFILE/EXPERIMENT``.
 
     Args:
-        experiment: Name of the experiment.
+        experiment: Name of the experiment, such as ``PAPER/CHAPTER``.
         root: Another folder than the repository's ``data/recorded``.
 
     Returns:
         dict: Empty where nothing is recorded.
     """
-    return {run.profile: run for run in recorded_runs(root) if run.experiment == experiment}
+    root = root or recorded_folder()
+    folders = [] if root is None else sorted(Path(root).glob(f"*/{experiment}/{PROVENANCE}"))
+    return {run.profile: run for run in map(read_run, (path.parent for path in folders))}
 
 
 def recorded_runs(root: Path | None = None) -> list[Run]:
     """Every recorded run, in the order of the folders' names."""
     root = root or recorded_folder()
-    if root is None:
-        return []
-    return [read_run(path.parent) for path in sorted(Path(root).glob(f"*/*/{PROVENANCE}"))]
-
-
-def latest_runs(root: Path, profile: str | None = None) -> list[Run]:
-    """Newest run of every experiment and profile anywhere below ``root``; unfinished folders are passed over.
-
-    Args:
-        root: Usually :func:`companion.paths.runs_root`.
-        profile: Only runs of this profile.
-    """
-    newest: dict[tuple[str, str], Run] = {}
-    for path in sorted(Path(root).rglob(PROVENANCE)):
-        if path.parent.parent.name.startswith(".") or not (path.parent / ROWS).is_file():
-            continue
-        run = read_run(path.parent)
-        key = (run.experiment, run.profile)
-        if profile in (None, run.profile) and (
-            key not in newest or run.provenance["date"] >= newest[key].provenance["date"]
-        ):
-            newest[key] = run
-    return [newest[key] for key in sorted(newest)]
+    return [] if root is None else [read_run(path.parent) for path in sorted(Path(root).rglob(PROVENANCE))]

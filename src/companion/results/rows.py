@@ -1,33 +1,85 @@
-"""The format of result rows and provenance, and its checks."""
+"""Result rows: one line for every number, how they are collected, and the checks of their format."""
 
 import math
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 
 from companion.errors import DataError
+from companion.evaluation.bootstrap import Interval
 from companion.profiles import PROFILES, Evidence
 
 KEY = ["paper", "item", "row", "column", "measure"]
 """The words that say which published number a row answers."""
 
 _TEXT = ["experiment", *KEY, "profile", "evidence", "data", "note"]
-_NUMBERS = ["value", "ci_low", "ci_high"]
+_NUMBERS = ["value", "ci_low", "ci_high", "p_value"]
 _COUNTS = ["n_clips", "n_recordings", "n_seeds"]
 
 COLUMNS = ["experiment", *KEY, *_NUMBERS, *_COUNTS, "profile", "evidence", "data", "note"]
-"""Columns of rows.csv, in order. Interval ends may be blank, values may not."""
+"""Columns of rows.csv, in order. Interval ends and p-values may be blank, values may not."""
 
-_PROVENANCE: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("experiment", "profile", "evidence", "data", "device", "commit", "date", "command"), str),
-    **dict.fromkeys(("versions", "config"), dict),
-    "seeds": list,
-    "dirty": bool,
-    "wall_time_s": (int, float),
-    "n_recordings": int,
-}
 _REPAIR = "run the experiment again, or `git checkout` the folder if it is a recorded one"
+
+
+class Rows:
+    """Collects the rows of an experiment: what was measured, under the words of the published number or others."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        item: str,
+        row: str,
+        column: str,
+        measure: str,
+        found: Interval,
+        note: str = "",
+        *,
+        scale: float = 1.0,
+        data: str = "",
+    ) -> None:
+        """Add one row.
+
+        Args:
+            item, row, column, measure: The words of the published number, or others.
+            found: Value, ends and the counts behind them.
+            note: In words.
+            scale: Factor on value and ends; 100 for per cent.
+            data: What it was measured on, where that is not the run's own data.
+        """
+        self.lines.append(
+            {
+                "item": item,
+                "row": row,
+                "column": column,
+                "measure": measure,
+                "value": scale * found.value,
+                "ci_low": scale * found.low,
+                "ci_high": scale * found.high,
+                "p_value": np.nan if found.p_value is None else found.p_value,
+                "n_clips": found.n_clips,
+                "n_recordings": found.n_recordings,
+                "n_seeds": found.n_seeds,
+                "data": data,
+                "note": note,
+            }
+        )
+
+    def frame(self, **common: str) -> pd.DataFrame:
+        """All rows, with the columns that a whole run shares."""
+        frame = pd.DataFrame(self.lines)
+        return frame.assign(**{name: words for name, words in common.items() if name != "data"}).assign(
+            data=frame["data"].where(frame["data"] != "", common["data"])
+        )
+
+
+def bare(value: float, *, n_clips: int = 0, n_recordings: int = 0, n_seeds: int = 0) -> Interval:
+    """A number without an interval: a count, or a value that nothing was drawn for."""
+    return Interval(float(value), math.nan, math.nan, n_clips, n_recordings, n_seeds)
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -42,22 +94,13 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} is damaged: {error}", expected="a comma-separated table", repair=_REPAIR) from error
 
 
-def checked_provenance(provenance: Any, folder: Path) -> dict[str, Any]:
-    """Provenance with every field there and of its type.
-
-    Raises:
-        DataError: Names the field and the folder.
-    """
-    if not isinstance(provenance, dict):
-        raise DataError(f"{folder}: provenance.json holds no JSON object", expected="an object", repair=_REPAIR)
-    for name, kind in _PROVENANCE.items():
-        if not isinstance(provenance.get(name), kind):
-            came = type(provenance[name]).__name__ if name in provenance else "nothing"
-            wanted = kind.__name__ if isinstance(kind, type) else "number"
-            raise DataError(f"{folder}: provenance field {name!r} holds {came}", expected=wanted, repair=_REPAIR)
-    _one_of(provenance["profile"], list(PROFILES), "profile", folder)
-    _one_of(provenance["evidence"], list(get_args(Evidence)), "evidence", folder)
-    return provenance
+def checked_evidence(evidence: str, profile: str, folder: Path) -> None:
+    """Raise DataError unless profile and kind of evidence exist."""
+    for name, value, allowed in (("profile", profile, PROFILES), ("evidence", evidence, get_args(Evidence))):
+        if value not in allowed:
+            raise DataError(
+                f"{folder}: provenance {name} is {value!r}", expected=f"one of {', '.join(allowed)}", repair=_REPAIR
+            )
 
 
 def checked_rows(rows: pd.DataFrame, provenance: dict[str, Any], folder: Path) -> pd.DataFrame:
@@ -68,6 +111,7 @@ def checked_rows(rows: pd.DataFrame, provenance: dict[str, Any], folder: Path) -
     Raises:
         DataError: Names the folder and the first row that breaks the format.
     """
+    rows = rows if "p_value" in rows else rows.assign(p_value=math.nan)
     missing, extra = set(COLUMNS) - set(rows.columns), set(rows.columns) - set(COLUMNS)
     if missing or extra:
         raise DataError(
@@ -102,12 +146,3 @@ def _problem(row: Any, provenance: dict[str, Any]) -> str:
     if math.isnan(row.ci_low) != math.isnan(row.ci_high) or row.ci_low > row.ci_high:
         return f"interval is [{row.ci_low}, {row.ci_high}]"
     return ""
-
-
-def _one_of(value: str, allowed: list[str], name: str, folder: Path) -> None:
-    if value not in allowed:
-        raise DataError(
-            f"{folder}: provenance {name} is {value!r}",
-            expected=f"one of {', '.join(allowed)}",
-            repair=_REPAIR,
-        )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from companion.errors import DataError
-from companion.report.repository import published_folder
-from companion.report.row_format import KEY
+from companion.results.checkout import published_folder
+from companion.results.rows import KEY
 
 COLUMNS = ["id", *KEY, "published", "data", "compute", "note"]
 PROSE_COLUMNS = ["id", "paper", "place", "claim", "holds when"]
@@ -21,26 +21,36 @@ SHORT_NAMES = {
 
 
 def load_published(folder: Path | None = None) -> pd.DataFrame:
-    """Every table cell, figure and numeric claim of the four papers.
+    """Every table cell, figure and claim of the four papers.
 
     Args:
         folder: Another folder than ``data/published``.
 
     Returns:
-        DataFrame: Indexed by id (C001 to C309), text columns as printed, and ``number``: the published value
-        as a float, NaN where the paper prints words.
+        DataFrame: Indexed by id: C001 to C309 as printed, then X01 to X12, claims that a paper makes in its text only
+        (item ``Prose``). Text columns, and ``number``: the published value as a float, NaN where the paper prints
+        words.
 
     Raises:
-        DataError: The file is missing or damaged.
+        DataError: A file is missing or damaged.
     """
-    frame = read_text_table((folder or published_folder()) / "published.csv", COLUMNS).set_index("id")
+    folder = folder or published_folder()
+    printed = read_text_table(folder / "published.csv", COLUMNS)
+    said = read_text_table(folder / "prose_claims.csv", PROSE_COLUMNS)
+    prose = pd.DataFrame(
+        {
+            "id": said["id"],
+            "paper": said["paper"],
+            "item": "Prose",
+            "row": said["id"],
+            "column": said["place"],
+            "measure": "claim",
+            "published": said["claim"],
+        }
+    )
+    frame = pd.concat([printed, prose], ignore_index=True).fillna("").set_index("id")
     number = pd.to_numeric(frame["published"], errors="coerce")
     return frame.assign(number=number.mask(frame["measure"] == "claim"))  # "+4.1" is a difference in words
-
-
-def load_prose(folder: Path | None = None) -> pd.DataFrame:
-    """Claims the papers make only in their text (X01 to X12), with what would settle each; indexed by id."""
-    return read_text_table((folder or published_folder()) / "prose_claims.csv", PROSE_COLUMNS).set_index("id")
 
 
 def load_audioset_names(paper: str, folder: Path | None = None) -> dict[str, str]:
