@@ -1,7 +1,9 @@
 """The code that makes a value: a function's module, every module of this package that it imports, and so on.
 
 A digest of that code is part of every cached value's key. What belongs to it is read off the import statements, so
-that nobody has to keep a list of modules, and no list can be out of date.
+that nobody has to keep a list of modules, and no list can be out of date. A package counts where a name is imported
+from it, not where a module is imported through it: importing does no work here, so a package that is only passed
+through decides nothing.
 """
 
 import ast
@@ -58,8 +60,8 @@ def digest(*things: Any, package: Path = PACKAGE) -> str:
 def closure(*things: Any, package: Path = PACKAGE) -> dict[str, Path]:
     """Modules of this package that functions or classes depend on, by name, with their files.
 
-    >>> sorted(closure("companion.errors"))
-    ['companion', 'companion.errors']
+    >>> sorted(closure("companion.atomic"))
+    ['companion.atomic', 'companion.errors']
     """
     found: dict[str, Path] = {}
     waiting = [thing if isinstance(thing, str) else thing.__module__ for thing in things]
@@ -69,8 +71,7 @@ def closure(*things: Any, package: Path = PACKAGE) -> dict[str, Path]:
         if file is None or name in found:
             continue
         found[name] = file
-        # importing a module runs the packages that it lies in
-        waiting += [name.rpartition(".")[0], *_read(file, package)[1]]
+        waiting += _read(file, package)[1]
     return found
 
 
@@ -113,8 +114,8 @@ def _imports(node: ast.AST, package: Path) -> Iterator[str]:
             if isinstance(statement, ast.Import):
                 yield from (alias.name for alias in statement.names)
             elif isinstance(statement, ast.ImportFrom) and statement.module:
-                yield statement.module
-                inner = (f"{statement.module}.{alias.name}" for alias in statement.names)
-                yield from (name for name in inner if _file(name, package))
+                for alias in statement.names:
+                    inner = f"{statement.module}.{alias.name}"
+                    yield inner if _file(inner, package) else statement.module
             elif not (isinstance(statement, ast.If) and re.search(r"\bTYPE_CHECKING\b", ast.unparse(statement.test))):
                 yield from _imports(statement, package)

@@ -1,6 +1,7 @@
 """The numbers, figures and claims the four papers print: ``data/published``."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -11,15 +12,6 @@ from companion.results.rows import KEY
 
 COLUMNS = ["id", *KEY, "published", "data", "compute", "note"]
 PROSE_COLUMNS = ["id", "paper", "place", "claim", "holds when"]
-SHORT_NAMES = {
-    "Kumar2018": "Kumar, Khadkevich and Fügen 2018",
-    "Diment2017": "Diment and Virtanen 2017",
-    "Wang2017": "Wang and Metze 2017",
-    "KumarRaj2017": "Kumar and Raj 2017",
-}
-"""The papers in the order of the book, with the names the pages use."""
-
-
 def load_published(folder: Path | None = None) -> pd.DataFrame:
     """Every table cell, figure and claim of the four papers.
 
@@ -71,6 +63,23 @@ def lookup(identity: str) -> pd.Series:
     return frame.loc[identity]
 
 
+@cache
+def short_names(folder: Path | None = None) -> dict[str, str]:
+    """The papers in the order of the book, with the names that pages use.
+
+    Returns:
+        dict: From the key of ``papers.bib`` to authors and year, such as ``Wang and Metze 2017``.
+    """
+    text = ((folder or published_folder()) / "papers.bib").read_text(encoding="utf-8")
+    found = {}
+    for key, fields in re.findall(r"^@\w+\{(\w+),(.*?)^\}", text, re.MULTILINE | re.DOTALL):
+        authors, year = (re.search(rf"^\s*{name}\s*=\s*\{{(.+)\}}", fields, re.MULTILINE) for name in ("author", "year"))
+        if authors and year:
+            *first, last = [author.partition(",")[0] for author in authors.group(1).split(" and ")]
+            found[key] = f"{', '.join(first)}{' and ' if first else ''}{last} {year.group(1)}"
+    return found
+
+
 def bibtex(paper: str, folder: Path | None = None) -> str:
     """BibTeX entry of a paper from ``papers.bib``.
 
@@ -83,7 +92,7 @@ def bibtex(paper: str, folder: Path | None = None) -> str:
     text = ((folder or published_folder()) / "papers.bib").read_text(encoding="utf-8")
     entry = re.search(rf"^@\w+\{{{re.escape(paper)},.*?^\}}", text, re.MULTILINE | re.DOTALL)
     if entry is None:
-        raise DataError(f"papers.bib has no entry {paper!r}", expected=f"one of {', '.join(SHORT_NAMES)}")
+        raise DataError(f"papers.bib has no entry {paper!r}", expected=f"one of {', '.join(short_names())}")
     return entry.group(0)
 
 

@@ -27,7 +27,7 @@ from companion.errors import DataError
 from companion.profiles import Evidence
 from companion.results.checkout import published_folder
 from companion.results.criteria import Criterion, load_class_mapping, load_criteria
-from companion.results.published import SHORT_NAMES, load_published
+from companion.results.published import load_published, short_names
 from companion.results.rows import KEY
 from companion.results.run import Run
 from companion.results.verdict import PublishedRow, Reader, Verdict, published_rows, verdict
@@ -114,7 +114,7 @@ def _line(status: str, where: str, profile: str = "", found: Verdict | None = No
 def _fixed(criterion: Criterion, row: PublishedRow, passed: Collection[str]) -> dict[str, object] | None:
     """Line of a row that no measurement changes: proved by a test that passed, or others' number."""
     if criterion.kind == "cited":
-        return _line("cited", f"quoted by {SHORT_NAMES[row.paper]} for {row.row}")
+        return _line("cited", f"quoted by {short_names()[row.paper]} for {row.row}")
     if criterion.test in passed:
         return _line("exact", criterion.test)
     return None
@@ -156,7 +156,7 @@ def _waiting(criterion: Criterion, page: str) -> dict[str, object]:
 def status_counts(scorecard: pd.DataFrame) -> pd.DataFrame:
     """Rows per paper and status, papers in the order of the book, every status a column."""
     counts = pd.crosstab(scorecard["paper"], scorecard["status"])
-    return counts.reindex(index=list(SHORT_NAMES), columns=list(STATUSES), fill_value=0)
+    return counts.reindex(index=list(short_names()), columns=list(STATUSES), fill_value=0)
 
 
 def json_rows(scorecard: pd.DataFrame) -> list[dict[str, object]]:

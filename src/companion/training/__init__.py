@@ -1,11 +1,12 @@
 """One visible training loop, on Lightning Fabric, that survives being killed."""
 
-from companion.training.device import fast_bfloat16, make_fabric, precision, resolve
+from companion.training.device import device_name, fast_bfloat16, machine, make_fabric, precision, resolve
 from companion.training.loop import Examples, Schedule, batches, fit, train_step
 from companion.training.rates import RATES, Plateau
 from companion.training.state import State
 
 __all__ = [
-    "RATES", "Examples", "Plateau", "Schedule", "State", "batches", "fast_bfloat16", "fit", "make_fabric",
+    "RATES", "Examples", "Plateau", "Schedule", "State", "batches", "device_name", "fast_bfloat16", "fit",
+    "machine", "make_fabric",
     "precision", "resolve", "train_step",
 ]  # fmt: skip
