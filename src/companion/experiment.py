@@ -85,11 +85,13 @@ class Part:
 
     Args:
         make: ``make(task, **index)`` keeps it.
-        each: From settings and first seed to the indices of all such parts, in words: ``{"seed": 0, "fold": 3}``.
+        each: From settings and first seed to the indices of all such parts: ``{"seed": 0, "fold": 3}``.
+        after: Names of parts that it uses.
     """
 
     make: Callable[..., Any]
     each: Callable[[Any, int], Iterable[Mapping[str, Any]]]
+    after: tuple[str, ...] = ()
 
 
 def no_inputs(settings: Settings, seed: int, data: Path) -> dict[str, Dataset]:
@@ -124,6 +126,11 @@ class Experiment:
     def name(self) -> str:
         """``PAPER/CHAPTER``: the name of its page, of its module and of its runs."""
         return self.place.removeprefix(ROOMS).replace(".", "/")
+
+    @property
+    def paper(self) -> str:
+        """The paper in ``data/published`` that its room is about."""
+        return str(import_module(self.place.rpartition(".")[0]).PAPER.key)
 
     def run(
         self,
@@ -169,7 +176,7 @@ class Experiment:
         )
         rows = findings.rows.frame(
             experiment=self.name,
-            paper=import_module(self.place.rpartition(".")[0]).PAPER.key,
+            paper=self.paper,
             profile=profile,
             evidence=evidence,
             data=findings.data.partition(":")[0],

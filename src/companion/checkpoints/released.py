@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from companion.checkpoints.saved import Checkpoint, check_classes, digest, fill, save
-from companion.errors import CheckpointError
+from companion.errors import CheckpointError, DataError
 from companion.features import NS_LOG_MEL
 from companion.models.weak_cnn import WeakCNN
 
@@ -82,6 +82,18 @@ def load_released(path: Path, *, classes: Sequence[str] | None = None) -> Checkp
     description = f"weights converted from {name}, {n_classes} classes"
     facts = {"description": description, "converted from": name, "sha256": digest(path)}
     return Checkpoint(network.eval(), names, NS_LOG_MEL.name, facts)
+
+
+def class_names(path: Path) -> list[str]:
+    """Class names of a text file, one a line, in the order of a network's outputs.
+
+    Raises:
+        DataError: It is no text file.
+    """
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}", expected="a text file, one class name a line") from error
 
 
 def released_state(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:

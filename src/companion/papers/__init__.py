@@ -84,3 +84,31 @@ def after(page: str) -> list[str]:
     """Chapters whose networks or runs a chapter uses: those that its code imports."""
     used = code.closure(module(page))
     return [other for other in chapters() if other != page and module(other) in used]
+
+
+def listed_parts(page: str, profile: str) -> list[str]:
+    """Every part of a chapter in a profile as one word, such as ``adapted,seed=0,fold=3``."""
+    chosen = experiment(page)
+    if profile not in chosen.profiles:
+        return []
+    return [
+        ",".join([name, *(f"{key}={value}" for key, value in index.items())])
+        for name, part in chosen.parts.items()
+        for index in part.each(chosen.profiles[profile], 0)
+    ]
+
+
+def parts_before(page: str, profile: str, word: str) -> list[str]:
+    """Parts of the same chapter that one of its parts uses."""
+    before = experiment(page).parts[word.partition(",")[0]].after
+    return [other for other in listed_parts(page, profile) if other.partition(",")[0] in before]
+
+
+def part_options(word: str) -> str:
+    """Options of ``companion run`` that make one part.
+
+    >>> part_options("adapted,seed=0,fold=3")
+    '--part adapted --where seed=0 --where fold=3'
+    """
+    name, *index = word.split(",")
+    return " ".join([f"--part {name}", *(f"--where {pair}" for pair in index)])

@@ -19,7 +19,7 @@ _CODE = ("src", "pyproject.toml", "requirements.lock", "data/published", "data/e
 _ABSOLUTE = re.compile(r"(?<![\w/.$}~…])(?:/[^\s/'\"=,;:]+)+/([^\s/'\"=,;:]+)")
 FIELDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("experiment", "profile", "evidence", "data", "device", "commit", "date", "command"), str),
-    **dict.fromkeys(("versions", "settings"), dict),
+    "versions": dict,
     "seeds": list,
     "dirty": bool,
     "wall_time_s": (int, float),

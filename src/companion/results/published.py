@@ -12,6 +12,8 @@ from companion.results.rows import KEY
 
 COLUMNS = ["id", *KEY, "published", "data", "compute", "note"]
 PROSE_COLUMNS = ["id", "paper", "place", "claim", "holds when"]
+
+
 def load_published(folder: Path | None = None) -> pd.DataFrame:
     """Every table cell, figure and claim of the four papers.
 
@@ -73,7 +75,8 @@ def short_names(folder: Path | None = None) -> dict[str, str]:
     text = ((folder or published_folder()) / "papers.bib").read_text(encoding="utf-8")
     found = {}
     for key, fields in re.findall(r"^@\w+\{(\w+),(.*?)^\}", text, re.MULTILINE | re.DOTALL):
-        authors, year = (re.search(rf"^\s*{name}\s*=\s*\{{(.+)\}}", fields, re.MULTILINE) for name in ("author", "year"))
+        patterns = (rf"^\s*{name}\s*=\s*\{{(.+)\}}" for name in ("author", "year"))
+        authors, year = (re.search(pattern, fields, re.MULTILINE) for pattern in patterns)
         if authors and year:
             *first, last = [author.partition(",")[0] for author in authors.group(1).split(" and ")]
             found[key] = f"{', '.join(first)}{' and ' if first else ''}{last} {year.group(1)}"

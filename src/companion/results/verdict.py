@@ -92,7 +92,8 @@ class Reader:
         one, other = self.key(paper, first), self.key(paper, second)
         kind = _kind(one[4])
         found = self._paired.get((paper, PAIRED, *_joined(one, sign, other), kind))
-        if found is None and sign == "-" and (turned := self._paired.get((paper, PAIRED, *_joined(other, sign, one), kind))):
+        turned = self._paired.get((paper, PAIRED, *_joined(other, sign, one), kind)) if sign == "-" else None
+        if found is None and turned is not None:
             return Measured(-turned.value, -turned.high, -turned.low, turned.p_value)
         return found
 

@@ -83,6 +83,7 @@ def _processor() -> tuple[str, frozenset[str]]:
     """Model name and instruction sets; Linux hides them from the platform module."""
     file = Path("/proc/cpuinfo")
     listing = file.read_text(encoding="utf-8") if file.is_file() else ""
-    model, flags = (re.search(rf"^{name}\s*:\s*(.+)$", listing, re.MULTILINE) for name in ("model name", "(?:flags|Features)"))
+    patterns = (rf"^{name}\s*:\s*(.+)$" for name in ("model name", "(?:flags|Features)"))
+    model, flags = (re.search(pattern, listing, re.MULTILINE) for pattern in patterns)
     name = re.sub(r"\s+", " ", model.group(1)).strip() if model else platform.processor() or platform.machine()
     return name, frozenset(flags.group(1).split()) if flags else frozenset()

@@ -64,9 +64,7 @@ class Table:
         found = bare(value, n_clips=clips, n_recordings=recordings, n_seeds=max(map(len, self.correct.values())))
         self.rows.add("Prose", row, column, "count", found)
 
-    def _interval(
-        self, correct: NDArray[Any], other: NDArray[Any] | None, kept: NDArray[np.bool_] | None
-    ) -> Interval:
+    def _interval(self, correct: NDArray[Any], other: NDArray[Any] | None, kept: NDArray[np.bool_] | None) -> Interval:
         """Of an accuracy, or of its difference to another; clips of several recordings need their own bootstrap."""
         counted = slice(None) if kept is None else kept
         recordings, folds = self.target.recordings[counted], self.target.folds[counted]

@@ -130,8 +130,8 @@ def printed_lists(rows: Rows, target: Target, units: Sequence[str], by_seed: Seq
         wanted = {names[word.strip()] for word in line["published"].split(",")}
         if line["row"] in found and wanted <= set(units):
             share = bare(len(wanted & found[line["row"]]) / len(wanted), **counted)
-            words = [line[name] for name in ("item", "row", "column", "measure")]
-            rows.add(*words, share, "share of the printed events among our ten")
+            words = "share of the printed events among our ten"
+            rows.add(line["item"], line["row"], line["column"], line["measure"], share, words)
 
 
 def written_truth(target: Target, units: Sequence[str]) -> pd.DataFrame | None:
@@ -225,8 +225,8 @@ class Scorer:
             for score in SCORED:
                 scores = scene_events.RELATIONS[score](totals)
                 permuted = scene_truth.permutation_baseline(scores, self.truth, rng, names=names)
-                found = zip(MEASURES, (permuted.precision, permuted.correlation), permuted.p_values, strict=True)
-                for measure, values, p in found:
+                scored = zip(MEASURES, (permuted.precision, permuted.correlation), permuted.p_values, strict=True)
+                for measure, values, p in scored:
                     low, high = np.quantile(values, [0.025, 0.975])
                     interval = Interval(float(values.mean()), float(low), float(high), **self._counted())
                     note = f"middle 95 % of permutations; the list of all seeds together against them: p = {p:.4f}"

@@ -194,8 +194,8 @@ def prose(table: Table) -> None:
         table.correct[Key("mean", name, "all cells")] = np.mean([table.correct[pair[side]] for pair in pairs], axis=0)
     above = sum(float(table.correct[a].mean()) > float(table.correct[b].mean()) for a, b in pairs)
     table.count("adapted cells above N_S", "scenes", above)
-    means = [Key("mean", name, "all cells") for name in ("adapted", "N_S")]
-    table.difference(*means, "Paired", "adapted - N_S", f"mean of {len(pairs)} cells")
+    adapted, plain = (Key("mean", name, "all cells") for name in ("adapted", "N_S"))
+    table.difference(adapted, plain, "Paired", "adapted - N_S", f"mean of {len(pairs)} cells")
     for row in ("N_T^I", "N_T^II"):
         table.difference(BEST, Key("source", row, "F1 max"), "Paired", f"N_T^III - {row}", "F1 max")
 
@@ -213,6 +213,10 @@ experiment = Experiment(
     compute,
     inputs,
     {
+        "source": Part(
+            lambda task, seed: tagging.network(task, "N_S", seed),
+            lambda s, seed: [{"seed": seed + i} for i in range(s.n_seeds)],
+        ),
         "adapted": Part(
             adapted_part,
             lambda s, seed: [
@@ -221,7 +225,8 @@ experiment = Experiment(
                 for method in methods(s, "source", i)
                 for fold in range(1, 5)
             ],
-        )
+            after=("source",),
+        ),
     },
 )
 run, find = experiment.run, experiment.find

@@ -1,6 +1,5 @@
 """The control without transfer: N_S trained on the target's training folds alone."""
 
-
 import numpy as np
 import torch
 from torch import nn

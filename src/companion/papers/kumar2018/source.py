@@ -229,7 +229,7 @@ class Weights:
         """
         if self.class_order is None:
             return of_checkpoint(checkpoints.load(self.path))
-        return of_checkpoint(checkpoints.load_released(self.path, classes=class_names(self.class_order)))
+        return of_checkpoint(checkpoints.load_released(self.path, classes=checkpoints.class_names(self.class_order)))
 
 
 def given_weights(weights: str, class_order: str, data: Path) -> dict[str, Weights]:
@@ -263,15 +263,3 @@ def given_weights(weights: str, class_order: str, data: Path) -> dict[str, Weigh
     if order is not None and not order.is_file():
         raise DataError(f"no class order at {order}", expected="a text file, one class name a line")
     return {"weights": Weights(path, order)}
-
-
-def class_names(path: Path) -> list[str]:
-    """Class names of a text file, one a line, in the order of a network's outputs.
-
-    Raises:
-        DataError: It is no text file.
-    """
-    try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}", expected="a text file, one class name a line") from error

@@ -195,11 +195,6 @@ def adapted_part(task: Task, seed: int, method: str, fold: int) -> None:
     keep_adapted(task, sources[(seed - task.seed) % len(sources)], target, method, fold, seed)
 
 
-def folds(settings: TransferSettings) -> range:
-    """Folds of a target."""
-    return range(1, 6)
-
-
 experiment = Experiment(
     __name__,
     PROFILES,
@@ -213,12 +208,13 @@ experiment = Experiment(
                 {"seed": seed + i, "method": method, "fold": fold}
                 for i in range(s.n_seeds)
                 for method in methods(s, "source", i)
-                for fold in folds(s)
+                for fold in range(1, 6)
             ],
+            after=("source",),
         ),
         "scratch": Part(
             lambda task, fold: scratch_network(task, load_target(task.inputs["target"], task.work.n_jobs), fold),
-            lambda s, seed: [{"fold": fold} for fold in folds(s)],
+            lambda s, seed: [{"fold": fold} for fold in range(1, 6)],
         ),
     },
 )

@@ -1,20 +1,18 @@
 """Times and operations of N_S beside those of N_S^slat, by the length of a recording."""
 
-from functools import reduce
-from operator import add
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.report.comparison import Source, sources
-from companion.report.display import Shown
-from companion.report.figures import BLACK, BLUE, GREEN, VERMILION, axes_grid, styled
-from companion.report.published import load_published
-from companion.report.runs import Run
+from companion.report.evidence import Column, columns
+from companion.report.page import Page, stacked
+from companion.report.shown import Shown
+from companion.report.style import BLACK, BLUE, GREEN, VERMILION, axes_grid, styled
 from companion.report.symbols import as_mathtext
-from companion.report.tables import comparison_table, plain_table
+from companion.report.tables import plain_table
+from companion.results.published import load_published
+from companion.results.run import Run
 
 PHASES = {
     "training": (BLUE, "o", 0.97, "Train time 1 epoch"),
@@ -26,19 +24,16 @@ TABLE_SECONDS = 10
 
 
 @styled
-def ratio_by_length(recorded: dict[str, Run], build: Run) -> Figure:
+def ratio_by_length(page: Page) -> Figure:
     """N_S relative to N_S^slat over the length of a recording: counted as a line, timed as dots with intervals.
 
     One panel for each source of numbers and device. The published ratios stand at 10 s, except beside the
     numbers of the demo profile, whose networks are narrower than the paper's.
 
-    Args:
-        recorded: Recorded runs of the times by profile.
-        build: This build's run.
     """
     panels = [
         (source, device, lines)
-        for source in sources(recorded, build)
+        for source in columns(page.recorded, page.build)
         for device, lines in source.run.table("relative").groupby("device", sort=False)
     ]
     figure, axes = axes_grid(1, len(panels), 0.8 + 3.4 * len(panels), 4.2, sharey=True)
@@ -50,7 +45,7 @@ def ratio_by_length(recorded: dict[str, Run], build: Run) -> Figure:
     return figure
 
 
-def _panel(axis: Axes, source: Source, device: str, lines: pd.DataFrame) -> None:
+def _panel(axis: Axes, source: Column, device: str, lines: pd.DataFrame) -> None:
     cost = source.run.table("cost")
     axis.plot(cost["length s"], cost["ratio"], color=BLACK, linewidth=1.4, label="multiply-adds, counted")
     for phase, (colour, marker, shift, words) in PHASES.items():
@@ -77,24 +72,23 @@ def published_ratio(row: str) -> float:
     return float(kept["number"].iloc[0])
 
 
-def by_length(recorded: dict[str, Run], build: Run) -> Shown:
+def by_length(page: Page) -> Shown:
     """N_S relative to N_S^slat at every length, a table for each kind of device that was timed."""
-    items = [item for run in (*recorded.values(), build) for item in run.rows["item"] if "by length" in item]
-    tables = [comparison_table("Kumar2018", item, recorded, build) for item in dict.fromkeys(items)]
-    return reduce(add, tables)
+    items = [item for column in columns(page.recorded, page.build) for item in column.run.rows["item"]]
+    return stacked([page.table(item) for item in dict.fromkeys(items) if "by length" in item])
 
 
-def time_table(recorded: dict[str, Run], build: Run) -> Shown:
+def time_table(page: Page) -> Shown:
     """Median milliseconds for one recording, by device, length, phase and network."""
     parts = []
-    for source in sources(recorded, build):
+    for source in columns(page.recorded, page.build):
         times = source.run.table("times")
         keys = ["device", "length s", "phase"]
         wide = times.pivot_table(index=keys, columns="network", values="ms", aggfunc="median", sort=False)
         parts.append(wide.map("{:.1f}".format).reset_index().assign(where=source.heading))
     table = pd.concat(parts, ignore_index=True)
-    columns = ["where", *(name for name in table.columns if name != "where")]
-    return plain_table(table[columns], "Milliseconds for one recording, median of the repeats")
+    order = ["where", *(name for name in table.columns if name != "where")]
+    return plain_table(table[order], "Milliseconds for one recording, median of the repeats")
 
 
 def cost_table(run: Run) -> Shown:

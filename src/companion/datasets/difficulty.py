@@ -1,22 +1,17 @@
-"""The corpora page: what the synthetic world is made of, and how far one gets in it by level and spectrum."""
+"""How hard a corpus is: how far two deaf listeners get, one by levels alone and one by mean spectra."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from companion.audio import Audio, resample
+from companion.audio import Audio
 from companion.datasets.base import Clip, Dataset
-from companion.datasets.esc50 import DURATION, ESC50
-from companion.datasets.synthetic import RECIPES, SCENES, TARGET_CLASSES
-from companion.events import length_statistics, read_table
 from companion.features import NS_LOG_MEL, LogMel, extract
-from companion.report.repository import checkout
 
 FRAME = 2205  # samples in which a level is taken: 50 ms at 44.1 kHz
 
@@ -118,72 +113,3 @@ def difficulty(described: Described, classes: Sequence[str]) -> Difficulty:
         n_clips=len(clips),
         n_recordings=len({clip.recording for clip in clips}),
     )
-
-
-def excerpt(audio: Audio, clip: Clip, seconds: float, sample_rate: int) -> Audio:
-    """What a page lets a reader hear of a clip: from just before its first event, at a lower rate."""
-    start = max(0.0, clip.strong[0].onset - 0.1) if clip.strong else 0.0
-    start = min(start, max(0.0, audio.duration - seconds))
-    first, last = (round(time * audio.sample_rate) for time in (start, start + seconds))
-    return Audio(resample(audio.samples[first:last], audio.sample_rate, sample_rate), sample_rate)
-
-
-def class_table() -> pd.DataFrame:
-    """The classes of the synthetic world: recipes in words, and the ranges that voices are drawn from."""
-    rows = [
-        {
-            "superclass": recipe.superclass,
-            "class": recipe.name,
-            "task": "target" if recipe.name in TARGET_CLASSES else "source",
-            "recipe": recipe.words,
-            "pitch, Hz": _range(recipe.pitch),
-            "rate, 1/s": _range(recipe.rate),
-            "length, s": _range(recipe.length),
-        }
-        for recipe in RECIPES.values()
-    ]
-    return pd.DataFrame(rows)
-
-
-def scene_table() -> pd.DataFrame:
-    """The scenes of the synthetic world: how likely each event is heard, and the slope of the background."""
-    rows = [
-        {
-            "scene": scene.name,
-            "events heard": ", ".join(f"{name} {probability:.0%}" for name, probability in scene.events.items()),
-            "background, dB per octave": _range(scene.tilt),
-        }
-        for scene in SCENES
-    ]
-    return pd.DataFrame(rows)
-
-
-def difficulty_table(found: Mapping[str, Difficulty]) -> pd.DataFrame:
-    """One line for each task: what chance, levels and mean spectra reach, and on how much."""
-    rows = [
-        {
-            "task": task,
-            "chance, %": f"{measured.chance:.1f}",
-            "levels and duration, %": f"{measured.level:.1f}",
-            "log-mel statistics, %": f"{measured.log_mel:.1f}",
-            "clips": measured.n_clips,
-            "recordings": measured.n_recordings,
-        }
-        for task, measured in found.items()
-    ]
-    return pd.DataFrame(rows)
-
-
-def _range(ends: tuple[float, float]) -> str:
-    return f"{ends[0]:g} to {ends[1]:g}".replace("-", "−")
-
-
-def event_lengths() -> pd.DataFrame:
-    """How long the events cut from ESC-50 are, class by class, from the committed table."""
-    cuts = read_table(checkout() / "data" / "events" / "esc50.csv")
-    table = length_statistics(cuts, ESC50.sample_rate, DURATION).reset_index()
-    names = {"label": "class", "n_cuts": "events", "n_clips": "clips", "n_recordings": "recordings"}
-    table["label"] = table["label"].str.replace("_", " ")
-    table[["median", "p5", "p95"]] = table[["median", "p5", "p95"]].map("{:.2f}".format)
-    table["active"] = table["active"].map("{:.0%}".format)
-    return table.rename(columns={**names, "p5": "5 % are shorter", "p95": "95 % are shorter", "active": "of the clip"})

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from companion.report.published import load_published
-from companion.report.row_format import KEY
-from companion.report.rules import Measured
-from companion.report.runs import Run
-from companion.report.verdicts import direction, verdict
+from companion.results.published import load_published
+from companion.results.rows import KEY
+from companion.results.rules import Measured
+from companion.results.run import Run
+from companion.results.verdict import compare, direction
 
 _HEADINGS = {
     ("recorded", "official"): "recorded on the paper's own data",
+    ("recorded", "measured"): "recorded, measured on any input",
     ("recorded", "restaged"): "recorded on real audio, task restaged",
     ("recorded", "synthetic"): "recorded on synthetic sound",
     ("build", "official"): "this build, on the paper's own data",
+    ("build", "measured"): "this build, measured on any input",
     ("build", "restaged"): "this build, on real audio, task restaged",
     ("build", "synthetic"): "this build, on synthetic sound",
 }
@@ -24,12 +26,12 @@ _ORDER = list(_HEADINGS)
 
 
 @dataclass(frozen=True)
-class Source:
+class Column:
     """A column of numbers: one kind of evidence from one place.
 
     Args:
         heading: What it is, in words.
-        evidence: ``synthetic``, ``restaged`` or ``official``.
+        evidence: ``synthetic``, ``restaged``, ``measured`` or ``official``.
         run: Where the numbers come from.
     """
 
@@ -38,7 +40,7 @@ class Source:
     run: Run
 
 
-def sources(recorded: Mapping[str, Run], build: Run | None) -> list[Source]:
+def columns(recorded: Mapping[str, Run], build: Run | None) -> list[Column]:
     """The columns that exist: recorded ones first, the paper's own data before restaged before synthetic.
 
     Args:
@@ -48,11 +50,11 @@ def sources(recorded: Mapping[str, Run], build: Run | None) -> list[Source]:
     found = [(("recorded", run.evidence), run) for run in recorded.values()]
     found += [(("build", build.evidence), build)] if build is not None else []
     found.sort(key=lambda pair: _ORDER.index(pair[0]))
-    return [Source(_HEADINGS[place], run.evidence, run) for place, run in found]
+    return [Column(_HEADINGS[place], run.evidence, run) for place, run in found]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Cells:
     """Cells of one item: what was published and what each source measured.
 
     Args:
@@ -66,7 +68,7 @@ class Comparison:
     paper: str
     item: str
     cells: pd.DataFrame
-    columns: tuple[tuple[Source, pd.DataFrame], ...]
+    columns: tuple[tuple[Column, pd.DataFrame], ...]
 
     @property
     def was_published(self) -> bool:
@@ -74,7 +76,7 @@ class Comparison:
         return bool((self.cells["published"] != "").any())
 
 
-def compare(paper: str, item: str, recorded: Mapping[str, Run], build: Run | None = None) -> Comparison:
+def gather(paper: str, item: str, recorded: Mapping[str, Run], build: Run | None = None) -> Cells:
     """Gather one item: the published cells in the paper's order, then what was only measured here.
 
     Args:
@@ -86,14 +88,14 @@ def compare(paper: str, item: str, recorded: Mapping[str, Run], build: Run | Non
     place = KEY[2:]
     printed = load_published()
     printed = printed[(printed["paper"] == paper) & (printed["item"] == item)].set_index(place)
-    found = [(source, _rows(source.run, paper, item)) for source in sources(recorded, build)]
+    found = [(source, _rows(source.run, paper, item)) for source in columns(recorded, build)]
     found = [(source, rows) for source, rows in found if len(rows)]
     keys = list(dict.fromkeys([*printed.index, *(key for _, rows in found for key in rows.index)]))
     index = pd.MultiIndex.from_tuples(keys, names=place)
     cells = printed[["published", "number"]].reindex(index)
     cells["published"] = cells["published"].astype(object).where(cells["published"].notna(), "")
-    columns = tuple((source, _judged(rows.reindex(index), cells["number"], source)) for source, rows in found)
-    return Comparison(paper, item, cells, columns)
+    judged = tuple((source, _judged(rows.reindex(index), cells["number"], source)) for source, rows in found)
+    return Cells(paper, item, cells, judged)
 
 
 def _rows(run: Run, paper: str, item: str) -> pd.DataFrame:
@@ -101,14 +103,14 @@ def _rows(run: Run, paper: str, item: str) -> pd.DataFrame:
     return rows.set_index(KEY[2:])[["value", "ci_low", "ci_high", "n_clips", "n_recordings", "n_seeds"]]
 
 
-def _judged(rows: pd.DataFrame, published: pd.Series, source: Source) -> pd.DataFrame:
+def _judged(rows: pd.DataFrame, published: pd.Series, source: Column) -> pd.DataFrame:
     """Rows with what their intervals say about the published values."""
     said = [
         ""
         if math.isnan(row.value)
         else direction(Measured(row.value, row.ci_low, row.ci_high))
         if "difference" in str(row.Index[-1])
-        else verdict(number, Measured(row.value, row.ci_low, row.ci_high), source.evidence)
+        else compare(number, Measured(row.value, row.ci_low, row.ci_high), source.evidence)
         for row, number in zip(rows.itertuples(), published, strict=True)
     ]
     return rows.assign(verdict=said)

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from companion.errors import ParameterError
-from companion.report.figures import BLACK, BLUE, VERMILION, axes_grid, styled
+from companion.report.style import BLACK, BLUE, VERMILION, axes_grid, styled
 from companion.report.symbols import as_mathtext
 
 _WIDTH = 7.0  # inches: 700 px on a page
@@ -72,10 +72,10 @@ def _colours(scores: NDArray[np.float64]) -> Colormap:
 def localisation(
     posteriors: pd.DataFrame,
     events: pd.DataFrame,
+    networks: Sequence[str],
     log_mel: NDArray[np.floating] | None = None,
     *,
     duration: float | None = None,
-    networks: Sequence[str] = ("N_S", "N_S_slat"),
 ) -> Figure:
     """Outputs of segments over time in one clip, one panel a class, with the reference events as bars below.
 
@@ -83,9 +83,9 @@ def localisation(
         posteriors: One line per segment and class: ``clip``, ``seconds`` (centre of the segment), ``class``, and one
             column for each network.
         events: One line per reference event: ``clip``, ``onset``, ``offset`` (seconds), ``class``.
+        networks: Columns to draw, the first with a thick line.
         log_mel: Log-mel of the clip, drawn above when given, dB. Shape: ``(T, F)``.
         duration: Of the clip, seconds; None for the end of the last event or segment centre.
-        networks: Columns to draw, the first with a thick line.
 
     Raises:
         ParameterError: The table holds no clip, or several.
@@ -140,15 +140,17 @@ def _look(number: int) -> dict[str, Any]:
 
 
 @styled
-def class_ap(table: pd.DataFrame, per_panel: int = 50) -> Figure:
-    """Average precision of every class under both networks, joined by a line, sorted by the difference.
+def class_ap(table: pd.DataFrame, systems: tuple[str, str], per_panel: int = 50) -> Figure:
+    """Average precision of every class under two systems, joined by a line, sorted by the difference.
 
     Args:
-        table: One line per class: ``class``, ``N_S_slat``, ``N_S``. Classes without a score are left out and counted.
+        table: One line per class: ``class``, and a column for each system. Classes without a score are left out and
+            counted.
+        systems: Columns to draw, the one that is claimed to be better last.
         per_panel: Most classes in one panel.
     """
-    scored = table.dropna(subset=["N_S_slat", "N_S"])
-    scored = scored.iloc[np.argsort((scored["N_S_slat"] - scored["N_S"]).to_numpy(), kind="stable")]
+    scored = table.dropna(subset=list(systems))
+    scored = scored.iloc[np.argsort((scored[systems[0]] - scored[systems[1]]).to_numpy(), kind="stable")]
     n_panels = max(1, -(-len(scored) // per_panel))
     columns = min(2, n_panels)
     rows, lines = -(-n_panels // columns), min(per_panel, len(scored))
@@ -158,18 +160,19 @@ def class_ap(table: pd.DataFrame, per_panel: int = 50) -> Figure:
         if part.empty:
             axis.set_axis_off()
         else:
-            _pairs(axis, part, lines, small=columns > 1)
+            _pairs(axis, part, systems, lines, small=columns > 1)
     left_out = len(table) - len(scored)
     figure.supxlabel("average precision" + (f" ({left_out} classes without a score)" if left_out else ""), fontsize=10)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=9)
     return figure
 
 
-def _pairs(axis: Axes, part: pd.DataFrame, lines: int, *, small: bool) -> None:
+def _pairs(axis: Axes, part: pd.DataFrame, systems: tuple[str, str], lines: int, *, small: bool) -> None:
     y = np.arange(len(part))
-    axis.hlines(y, part["N_S_slat"], part["N_S"], color="#888888", linewidth=1.2, zorder=1)
-    axis.plot(part["N_S_slat"], y, "s", color=VERMILION, markersize=3.5, label=as_mathtext("N_S_slat"))
-    axis.plot(part["N_S"], y, "o", color=BLUE, markersize=4.5, label=as_mathtext("N_S"))
+    one, other = systems
+    axis.hlines(y, part[one], part[other], color="#888888", linewidth=1.2, zorder=1)
+    axis.plot(part[one], y, "s", color=VERMILION, markersize=3.5, label=as_mathtext(one))
+    axis.plot(part[other], y, "o", color=BLUE, markersize=4.5, label=as_mathtext(other))
     axis.set_yticks(y, _words(part["class"]), fontsize=7 if small else 8.5)
     axis.set(ylim=(lines - 0.4, -0.6), xlim=(-0.02, 1.02))
     axis.grid(axis="x")

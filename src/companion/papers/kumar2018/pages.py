@@ -2,34 +2,34 @@
 
 import pandas as pd
 
-from companion.report import scene_drawings
-from companion.report.comparison import sources
-from companion.report.display import Shown
-from companion.report.drawings import confusion_grid
-from companion.report.figures import show
-from companion.report.pages import Runs, confusion_tables, stacked
-from companion.report.runs import Run
+from companion.report import classes
+from companion.report.evidence import columns
+from companion.report.figures import confusion_grid
+from companion.report.page import Page, confusion_tables, stacked
+from companion.report.shown import Shown
+from companion.report.style import show
 from companion.report.tables import plain_table
+from companion.results.run import Run
 
 EXAMPLES = 3
 """Recordings drawn for each source of numbers."""
 
 
-def tagging_curves(recorded: Runs, build: Run) -> pd.DataFrame:
+def tagging_curves(page: Page) -> pd.DataFrame:
     """Learning curves of both networks, every source of numbers by itself."""
     parts = [
         (curves := source.run.table("curves")).assign(
             network=[f"{name}, {source.heading}" for name in curves["network"]]
         )
-        for source in sources(recorded, build)
+        for source in columns(page.recorded, page.build)
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def class_ap(recorded: Runs, build: Run) -> Shown:
+def class_ap(page: Page) -> Shown:
     """AP of every class under both networks."""
     shown = []
-    for source in sources(recorded, build):
+    for source in columns(page.recorded, page.build):
         table = source.run.table("class_ap")
         better = int((table["difference"] > 0).sum())
         sure = int((table["ci_low"] > 0).sum()), int((table["ci_high"] < 0).sum())
@@ -37,40 +37,42 @@ def class_ap(recorded: Runs, build: Run) -> Shown:
             f"AP of {len(table)} classes under both networks, {source.heading}: N_S is higher in {better}. "
             f"Intervals of the difference lie above zero in {sure[0]} classes, below it in {sure[1]}."
         )
-        shown.append(show(scene_drawings.class_ap(table), alt=alt, caption=f"{source.heading}: {alt.split(': ')[1]}"))
+        drawn = classes.class_ap(table, ("N_S_slat", "N_S"))
+        shown.append(show(drawn, alt=alt, caption=f"{source.heading}: {alt.split(': ')[1]}"))
     return stacked(shown)
 
 
-def localisation(recorded: Runs, build: Run) -> Shown:
+def localisation(page: Page) -> Shown:
     """Outputs over time beside the true events, for the recordings that the run picked."""
     shown = []
-    for source in sources(recorded, build):
+    for source in columns(page.recorded, page.build):
         posteriors, events = source.run.table("localisation"), source.run.table("events")
         for clip in list(dict.fromkeys(posteriors["clip"]))[:EXAMPLES]:
             lines, bars = posteriors[posteriors["clip"] == clip], events[events["clip"] == clip]
             heard = ", ".join(f"{e['class']} from {e.onset:.1f} to {e.offset:.1f} s" for _, e in bars.iterrows())
             alt = f"Outputs of both networks over time in {clip}, {source.heading}. True events: {heard}."
-            shown.append(show(scene_drawings.localisation(lines, bars), alt=alt, caption=f"{clip}, {source.heading}"))
+            drawn = classes.localisation(lines, bars, ("N_S", "N_S_slat"))
+            shown.append(show(drawn, alt=alt, caption=f"{clip}, {source.heading}"))
     return stacked(shown)
 
 
-def scene_recipes(recorded: Runs) -> Shown:
+def scene_recipes(page: Page) -> Shown:
     """The recipes of the recorded scenes."""
     return stacked(
         [
             plain_table(
                 run.table("recipes"), f"Recipes, profile {run.profile}: events with the probability of being heard"
             )
-            for run in recorded.values()
+            for run in page.recorded.values()
             if "recipes" in run.table_names
         ]
     )
 
 
-def all_confusions(recorded: Runs, build: Run) -> Shown:
+def all_confusions(page: Page) -> Shown:
     """Confusion matrices of all fourteen cells, small."""
     shown = []
-    for source in sources(recorded, build):
+    for source in columns(page.recorded, page.build):
         cells = [
             name
             for name in source.run.table("predictions").columns
@@ -87,10 +89,10 @@ def all_confusions(recorded: Runs, build: Run) -> Shown:
     return stacked(shown)
 
 
-def relation_lists(recorded: Runs, build: Run, network: str = "N_T^III", score: str = "count", n: int = 10) -> Shown:
+def relation_lists(page: Page, network: str = "N_T^III", score: str = "count", n: int = 10) -> Shown:
     """The paper's table: the units most often among the five most active, those of the recipe marked."""
     shown = []
-    for source in sources(recorded, build):
+    for source in columns(page.recorded, page.build):
         table = _relations(source.run, network, score)
         lines = []
         for scene, units in table.groupby("scene", sort=False):
@@ -103,10 +105,10 @@ def relation_lists(recorded: Runs, build: Run, network: str = "N_T^III", score: 
     return stacked(shown)
 
 
-def relation_maps(recorded: Runs, build: Run, networks: tuple[str, ...] = ("N_S", "N_T^III")) -> Shown:
+def relation_maps(page: Page, networks: tuple[str, ...] = ("N_S", "N_T^III")) -> Shown:
     """Scene × event maps of counts, framed where the recipe holds the event."""
     shown = []
-    for source in sources(recorded, build):
+    for source in columns(page.recorded, page.build):
         for network in networks:
             table = _relations(source.run, network, "share")
             scenes, events = list(dict.fromkeys(table["scene"])), list(dict.fromkeys(table["event"]))
@@ -116,7 +118,7 @@ def relation_maps(recorded: Runs, build: Run, networks: tuple[str, ...] = ("N_S"
             )
             heading = f"{network}, {source.heading}"
             framed = truth if truth.notna().to_numpy().all() else None
-            drawn = scene_drawings.relation_map(values, framed)
+            drawn = classes.relation_map(values, framed)
             alt = (
                 f"Map of {len(scenes)} scenes by {len(events)} events, {heading}: how often each unit is among the "
                 "five most active; framed where the recipe holds the event."
@@ -132,4 +134,23 @@ def _relations(run: Run, network: str, score: str) -> pd.DataFrame:
 
 
 def _heading(run: Run) -> str:
-    return sources({}, run)[0].heading
+    return columns({}, run)[0].heading
+
+
+def neighbours(page: Page) -> Shown:
+    """Classes nearest to the vacuum cleaner, of every recorded run that has one."""
+    caption = "Classes by the mean rank of their centroid's distance to the vacuum cleaner's, profile {}"
+    return stacked(
+        [
+            plain_table(run.table("class_neighbours"), caption.format(name))
+            for name, run in page.recorded.items()
+            if "class_neighbours" in run.table_names
+        ]
+    )
+
+
+def adaptation_curves(page: Page) -> pd.DataFrame:
+    """Learning curves of Methods I to III on the trained trunk, by method and source of numbers."""
+    curves = page.joined("adaptation_curves")
+    kept = curves[curves["trunk"] == "source"]
+    return kept.assign(method="Method " + kept["method"] + ", " + kept["run"])

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from companion.report.display import Shown
-from companion.report.figures import BLUE, GREEN, axes_grid, styled
+from companion.report.shown import Shown
+from companion.report.style import BLUE, GREEN, axes_grid, styled
 from companion.report.symbols import as_mathtext
 from companion.report.tables import plain_table
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from companion.report.display import Shown, data_uri, escape
-from companion.report.figures import BLUE, styled
+from companion.audio import Audio, resample
+from companion.report.shown import Shown, data_uri, escape
+from companion.report.style import BLUE, styled
 
 PEAK = 0.5  # of every sound in a player: comfortable, and equal from one to the next
 RANGE = 60.0  # decibels below its maximum that a picture shows
@@ -32,6 +33,14 @@ class Picture:
     log_mel: NDArray[np.floating]
     duration: float
     events: Sequence[tuple[float, float]] = ()
+
+
+def excerpt(audio: Audio, onset: float, seconds: float, sample_rate: int) -> Audio:
+    """What a page lets a reader hear of a clip: from just before an event's onset, at a lower rate."""
+    start = max(0.0, onset - 0.1)
+    start = min(start, max(0.0, audio.duration - seconds))
+    first, last = (round(time * audio.sample_rate) for time in (start, start + seconds))
+    return Audio(resample(audio.samples[first:last], audio.sample_rate, sample_rate), sample_rate)
 
 
 def players(groups: Mapping[str, Mapping[str, NDArray[np.floating]]], sample_rate: int) -> Shown:
