@@ -102,7 +102,7 @@ def events(
     output: Annotated[Path, typer.Option(help="Table to write.")] = Path("data", "events", "esc50.csv"),
 ) -> None:
     """Cut the events out of ESC-50's clips and write the table of cuts."""
-    from companion.events import write_event_table
+    from companion.datasets.esc50_events import write_event_table
 
     _chosen("dataset", dataset, {"esc50": write_event_table})
     cuts = write_event_table(_root(data), output)

@@ -5,16 +5,14 @@ the long-term spectrum of clips of the same split: it sounds like a place, repea
 digital silence.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from companion.audio import Audio, Samples
-from companion.datasets.base import Clip, Dataset, Event, Validation
+from companion.audio import Samples
 from companion.errors import DataError
 from companion.events import EventCut, cut
 
@@ -64,14 +62,10 @@ class Recipe:
         """The recordings its events come from."""
         return frozenset(placement.event.recording for placement in self.placements)
 
-    def strong(self, sample_rate: int) -> tuple[Event, ...]:
-        """Strong labels in seconds, by onset."""
-        return tuple(
-            sorted(
-                Event(p.onset / sample_rate, (p.onset + p.event.n_samples) / sample_rate, p.event.label)
-                for p in self.placements
-            )
-        )
+    @property
+    def clips(self) -> frozenset[str]:
+        """The clips that are heard in it, as events or in the bed."""
+        return frozenset(placement.event.clip for placement in self.placements) | frozenset(self.bed)
 
 
 @dataclass(frozen=True)
@@ -200,53 +194,3 @@ def long_term_power(clip: Samples, n_fft: int = 2048) -> NDArray[np.float64]:
 def _level(samples: Samples) -> float:
     """Root-mean-square amplitude."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
-
-
-class Mixtures(Dataset):
-    """A corpus of mixtures with weak and strong labels from one draw.
-
-    Args:
-        recipes: The mixtures; folds are 1 for training, 2 for validation and 3 for test.
-        corpus: Where the source clips come from.
-        classes: Event classes in label order.
-    """
-
-    SPLITS: Mapping[str, int] = {"train": 1, "validation": 2, "test": 3}
-
-    def __init__(self, recipes: Sequence[Recipe], corpus: Dataset, classes: Sequence[str]) -> None:
-        self.name = f"mixtures of {corpus.name}"
-        self.sample_rate = corpus.sample_rate
-        self.classes = tuple(classes)
-        self.superclass_of = {label: corpus.superclass_of[label] for label in classes}
-        self.licence, self.citation, self.homepage = corpus.licence, corpus.citation, corpus.homepage
-        self.recipes = {recipe.id: recipe for recipe in recipes}
-        self.corpus = corpus
-        self._sources = {clip.id: clip for clip in corpus.clips}
-        self.clips = tuple(self._clip(recipe) for recipe in recipes)
-
-    def _clip(self, recipe: Recipe) -> Clip:
-        strong = recipe.strong(self.sample_rate)
-        return Clip(
-            id=recipe.id,
-            recording="+".join(sorted(recipe.recordings)),
-            fold=self.SPLITS[recipe.split],
-            duration=recipe.n_samples / self.sample_rate,
-            weak=tuple(sorted({event.label for event in strong})),
-            strong=strong,
-        )
-
-    def audio(self, clip: Clip) -> Audio:
-        """Render one mixture."""
-        return Audio(render(self.recipes[clip.id], self._samples, self.sample_rate), self.sample_rate)
-
-    def _samples(self, clip_id: str) -> Samples:
-        return self.corpus.audio(self._sources[clip_id]).samples
-
-    def fingerprint(self) -> str:
-        """Digest of the recipes and of the corpus they mix."""
-        content = f"{super().fingerprint()} {self.corpus.fingerprint()} {sorted(self.recipes.items())!r}"
-        return hashlib.sha256(content.encode()).hexdigest()
-
-    def validate(self) -> Validation:
-        """Check the source corpus."""
-        return self.corpus.validate()

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from companion.datasets.esc50 import ESC50, STRADDLING_RECORDINGS
+from companion.datasets.mixtures import Mixtures
+from companion.errors import DataError
 from companion.events import EventCut
-from companion.mixtures import MixtureRule, Mixtures, draw_recipes
+from companion.mixtures import MixtureRule, draw_recipes
 
 Folds = Mapping[str, tuple[int, ...]]
 
@@ -50,6 +52,10 @@ def source_mixtures(
 
     Returns:
         Mixtures: Events and beds of a split come from the clips of its folds alone.
+
+    Raises:
+        DataError: The mixtures would share a class or a recording with ESC-10, or the table names clips that are not
+            in the corpus.
     """
     rule = rule or MixtureRule()
     allowed = source_cuts(corpus, cuts)
@@ -58,4 +64,23 @@ def source_mixtures(
     for split, official in folds.items():
         chosen = [row for row in allowed if row.fold in official]
         recipes += draw_recipes(chosen, split, sizes.get(split, 0), rule, corpus.sample_rate, rng)
-    return Mixtures(recipes, corpus, sorted({row.label for row in allowed}))
+    source = Mixtures(recipes, corpus, sorted({row.label for row in allowed}))
+    _refuse_target(source, ESC50(corpus.folder, esc10_only=True))
+    return source
+
+
+def _refuse_target(source: Mixtures, target: ESC50) -> None:
+    """Raise DataError if an event or a bed is of a class or a recording of the target, as the corpus names them."""
+    clips = {clip.id: clip for clip in source.corpus.clips}
+    names = {name for recipe in source.recipes.values() for name in recipe.clips}
+    heard = [clips[name] for name in names & clips.keys()]
+    labels, recordings = {str(clip.label) for clip in heard}, {clip.recording for clip in heard}
+    unwanted = names - clips.keys()
+    unwanted |= (labels | set(source.classes)) & set(target.classes)
+    unwanted |= recordings & {clip.recording for clip in target.clips}
+    if unwanted or not target.clips:
+        raise DataError(
+            f"the source mixtures would hold sounds of ESC-10, or of no known clip: {', '.join(sorted(unwanted)[:5])}",
+            expected="no class, no recording and no bed in common with ESC-10, which has clips",
+            repair="make the event table again with `companion events esc50`",
+        )

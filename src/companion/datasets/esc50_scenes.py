@@ -16,10 +16,11 @@ import pandas as pd
 from companion.datasets.base import Clip
 from companion.datasets.esc50 import ESC50, STRADDLING_RECORDINGS
 from companion.datasets.esc50_mixtures import TEST_FOLDS
+from companion.datasets.mixtures import Mixtures
 from companion.datasets.scene_recipes import EVENT_CLASSES, SCENES, Scene
 from companion.errors import DataError, ParameterError
 from companion.events import CutRule, EventCut
-from companion.mixtures import Mixtures, Placement, Recipe
+from companion.mixtures import Placement, Recipe
 
 FOLDS = (1, 2, 3, 4)
 Cuts = Mapping[str, Mapping[str, Sequence[EventCut]]]
