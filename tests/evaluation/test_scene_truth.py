@@ -11,7 +11,6 @@ from companion.evaluation.scene_truth import (
     globally_active,
     permutation_baseline,
     precision_at,
-    r_precision,
     rank_correlation,
 )
 
@@ -33,13 +32,11 @@ def test_precision_by_hand():
     scores = [[6, 1, 5, 4, 3, 2], [6, 5, 4, 3, 2, 1]]
     assert precision_at(scores, TRUTH, k=2).tolist() == [1, 0]
     assert precision_at(scores, TRUTH, k=5).tolist() == [2 / 5, 2 / 5]
-    assert r_precision(scores, TRUTH).tolist() == [2 / 3, 0]
 
 
 def test_perfect_scores():
     assert precision_at(TRUTH, TRUTH, k=2).tolist() == [1, 1]
     assert precision_at(TRUTH, TRUTH, k=3).tolist() == [1, 2 / 3]  # the second recipe holds only two
-    assert r_precision(TRUTH, TRUTH).tolist() == [1, 1]
     assert rank_correlation(TRUTH, TRUTH) == pytest.approx(1)
     assert rank_correlation(-TRUTH, TRUTH) == pytest.approx(-1)
 
