@@ -1,5 +1,6 @@
 """The book's contents, and the folder of finished pages that Sphinx reads."""
 
+import json
 import shutil
 from contextlib import redirect_stdout
 from io import StringIO
@@ -40,6 +41,12 @@ def notebooks(book: Path) -> list[str]:
                 repair="add the page, or take it out of the table of contents",
             )
     return found
+
+
+def source_code(notebook: Path) -> str:
+    """All code cells of a notebook, one below the other."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
 def stage(book: Path, executed: Path, profile: str, target: Path, bibliography: Path | None = None) -> None:

@@ -1,8 +1,7 @@
 """The command line: ``companion COMMAND``; `companion --help` lists the commands."""
 
 import difflib
-import importlib
-import pkgutil
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
@@ -12,9 +11,9 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from companion import experiments, paths
+from companion import papers, paths
 from companion.errors import CompanionError, DataError, ParameterError
-from companion.profiles import PROFILES, Parameters, parse_parameters
+from companion.profiles import PROFILES, parse_parameters
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -47,17 +46,14 @@ ProfileOption = Annotated[str, typer.Option(help=_PROFILE_HELP)]
 SeedOption = Annotated[int, typer.Option(help="First seed of the run, 0 or more.")]
 DeviceOption = Annotated[str, typer.Option(help="`auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`.")]
 DataOption = Annotated[str, typer.Option(help="Folder of the corpora. [default: $COMPANION_DATA]", show_default=False)]
-BudgetOption = Annotated[float, typer.Option(help="Share of the training schedule to run, above 0, at most 1.")]
-WeightsOption = Annotated[
-    str,
+SetOption = Annotated[
+    list[str] | None,
     typer.Option(
-        help="Source network to transfer from: the authors' pickle, which is never executed, or a `.safetensors` of "
-        "this library. [default: the profile's own]",
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change a setting; `source.epochs=3` for one inside another. May be repeated.",
         show_default=False,
     ),
-]
-ClassOrderOption = Annotated[
-    str, typer.Option(help="Class names of the pickle's outputs, one a line.", show_default=False)
 ]
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Name of the corpus, for instance `esc50`.")]
 
@@ -124,25 +120,33 @@ def convert(
 ) -> None:
     """Convert the released weights to safetensors, without executing the pickle, for the `paper` profile."""
     from companion import checkpoints
-    from companion.experiments.stages.weights import class_names
 
     target = output or paths.data_root() / "checkpoints" / "ns-audioset.safetensors"
-    checkpoints.convert(released, target, classes=class_names(classes))
+    checkpoints.convert(released, target, classes=checkpoints.class_names(classes))
     _out.print(f"converted  {target}", markup=False)
 
 
 @app.command()
 def run(
-    notebook: Annotated[
-        Path, typer.Argument(help="A notebook, or a page of the book, for instance `kumar2018/transfer`.")
+    page: Annotated[
+        Path, typer.Argument(help="A page of the book, for instance `kumar2018/transfer`, or any notebook.")
     ],
     profile: ProfileOption = "demo",
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     data: DataOption = "",
-    budget: BudgetOption = 1.0,
-    weights: WeightsOption = "",
-    class_order: ClassOrderOption = "",
+    settings: SetOption = None,
+    rows: Annotated[bool, typer.Option(help="Run the experiment without its notebook, and print its rows.")] = False,
+    record: Annotated[
+        bool, typer.Option(help="As --rows, and keep the run under data/recorded/PROFILE; needs a clean tree.")
+    ] = False,
+    part: Annotated[
+        str, typer.Option(help="Make only the parts of this name; with --seed, those of this seed.", show_default=False)
+    ] = "",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="With --part: only parts with this index.", show_default=False),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Executed copy. [default: _build/run/PROFILE/NAME.ipynb]", show_default=False),
@@ -153,15 +157,46 @@ def run(
     ] = None,
     progress: Annotated[bool, typer.Option(help="Show a progress bar.")] = True,
 ) -> None:
-    """Run one notebook through papermill; its parameters are checked before anything starts."""
+    """Run a page: its notebook through papermill, or its experiment alone; parameters are checked first."""
+    changes = _changes(settings or [])
+    given = {"profile": profile, "seed": seed, "device": device, "data": data, "settings": changes}
+    parse_parameters(given)
+    if part:
+        index = dict(_pair(words) for words in where or [])
+        _make(page.as_posix(), part, {**({"seed": str(seed)} if seed else {}), **index}, {**given, "seed": 0})
+    elif rows or record:
+        _rows(page.as_posix(), given, record)
+    else:
+        _execute(page, output, given, threads, progress)
+
+
+def _execute(page: Path, output: Path | None, given: dict[str, Any], threads: int | None, progress: bool) -> None:
     from companion import notebooks
 
-    parameters = _parameters(profile, seed, device, data, budget, weights, class_order)
-    notebook = _source(notebook)
-    target = output or Path("_build", "run", profile, notebook.name)
-    _out.print(f"running    {notebook} ({profile}), log {target.with_suffix('.log')}", markup=False)
-    done = notebooks.run(notebook, target, parameters.model_dump(), threads=threads, progress=progress)
+    notebook = _source(page)
+    target = output or Path("_build", "run", str(given["profile"]), notebook.name)
+    _out.print(f"running    {notebook} ({given['profile']}), log {target.with_suffix('.log')}", markup=False)
+    done = notebooks.run(notebook, target, given, threads=threads, progress=progress)
     _out.print(f"finished   {notebook} in {done.wall_time:.0f} s: {target}", markup=False)
+
+
+def _rows(page: str, given: dict[str, Any], record: bool) -> None:
+    from companion import experiment
+
+    chosen = papers.experiment(page)
+    if record:
+        experiment.check_recordable()
+    finished = chosen.run(**given)
+    columns = ["item", "row", "column", "measure", "value", "ci_low", "ci_high", "n_recordings", "n_seeds"]
+    _out.print(finished.rows[columns].to_string(index=False), markup=False)
+    _out.print(f"\nrun folder {finished.folder}", markup=False)
+    if record:
+        _out.print(f"recorded   {experiment.record(finished).folder}", markup=False)
+
+
+def _make(page: str, part: str, where: dict[str, str], given: dict[str, Any]) -> None:
+    for kept in papers.experiment(page).make(part, where, **given):
+        _out.print(f"kept       {kept.path}", markup=False)
 
 
 @app.command()
@@ -176,7 +211,7 @@ def build(
     """Run every notebook that is missing or changed, and render the book to _build/html/index.html."""
     from companion import graph
 
-    _parameters(profile=profile)
+    parse_parameters({"profile": profile})
     root = _checkout()
     if not dry_run:
         page = graph.build(root, profile, cores=cores, threads=threads)
@@ -212,49 +247,37 @@ def render(
     book.render(staged, output, Path("_build", "doctrees"))
 
 
-@app.command()
-def experiment(
-    name: Annotated[str, typer.Argument(help="Name of a module of `companion.experiments`.")],
-    profile: ProfileOption = "demo",
-    seed: SeedOption = 0,
-    device: DeviceOption = "auto",
-    data: DataOption = "",
-    budget: BudgetOption = 1.0,
-    weights: WeightsOption = "",
-    class_order: ClassOrderOption = "",
-    record: Annotated[bool, typer.Option(help="Copy the finished run into data/recorded/PROFILE/NAME.")] = False,
-) -> None:
-    """Run an experiment without its notebook, on a GPU machine say; a notebook then finds it in the cache."""
-    from companion.report.runs import write_run
+@app.command(hidden=True)  # a step of the Snakefile
+def prove() -> None:
+    """Run the tests that prove published facts, for the scorecard."""
+    from companion.results import proofs
 
-    parameters = _parameters(profile, seed, device, data, budget, weights, class_order)
-    finished = _experiment(name).run(parameters)
-    columns = ["item", "row", "column", "measure", "value", "ci_low", "ci_high", "n_recordings", "n_seeds"]
-    _out.print(finished.rows[columns].to_string(index=False), markup=False)
-    _out.print(f"\nrun folder {finished.folder}", markup=False)
-    if record:
-        target = _checkout() / "data" / "recorded" / profile / name
-        tables = {table: finished.table(table) for table in finished.table_names}
-        write_run(target, finished.rows, finished.provenance, tables)
-        _out.print(f"recorded   {target}", markup=False)
+    root = _checkout()
+    found, named = proofs.prove(root), proofs.named_tests(root)
+    _out.print(f"proved     {len(found)} of {len(named)} facts", markup=False)
+    for missing in sorted(set(named) - set(found)):
+        _out.print(f"not proved {missing}", markup=False)
 
 
 @app.command()
 def scorecard(
-    json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write every row to FILE as JSON.", show_default=False)
+    profile: ProfileOption = "demo",
+    file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every row to FILE as JSON.", show_default=False)
     ] = None,
 ) -> None:
     """Say what became of every number the papers print: rows of each status, computed from the results."""
-    from companion.report import scorecard as card
-    from companion.report.runs import latest_runs, recorded_runs
+    from companion.results import proofs
+    from companion.results import scorecard as card
+    from companion.results.run import recorded_runs
 
-    rows = card.scorecard_rows(recorded_runs(), latest_runs(paths.runs_root()))
+    built = [found for page in papers.chapters() if (found := papers.experiment(page).find(profile))]
+    rows = card.scorecard_rows(recorded_runs(), built, papers.pages(), proofs.passed())
     _out.print(card.status_counts(rows).to_string(), markup=False)
     _out.print(f"\n{len(rows)} published rows", markup=False)
-    if json is not None:
-        card.write_scorecard(json, rows)
-        _out.print(f"written    {json}", markup=False)
+    if file is not None:
+        card.write_scorecard(file, rows)
+        _out.print(f"written    {file}", markup=False)
 
 
 def _source(notebook: Path) -> Path:
@@ -265,12 +288,26 @@ def _source(notebook: Path) -> Path:
     return page if page.is_file() else notebook
 
 
-def _parameters(
-    profile: str = "demo", seed: int = 0, device: str = "auto", data: str = "", budget: float = 1.0,
-    weights: str = "", class_order: str = "",
-) -> Parameters:  # fmt: skip
-    given = {"profile": profile, "seed": seed, "device": device, "data": data, "budget": budget}
-    return parse_parameters({**given, "weights": weights, "class_order": class_order})
+def _changes(words: list[str]) -> dict[str, Any]:
+    """Settings as they are nested: ``source.epochs=3`` is ``{"source": {"epochs": 3}}``."""
+    changes: dict[str, Any] = {}
+    for name, value in map(_pair, words):
+        *outer, last = name.split(".")
+        place = changes
+        for part in outer:
+            place = place.setdefault(part, {})
+        try:
+            place[last] = json.loads(value)
+        except json.JSONDecodeError:  # a word
+            place[last] = value
+    return changes
+
+
+def _pair(words: str) -> tuple[str, str]:
+    name, equals, value = words.partition("=")
+    if not equals or not name.strip():
+        raise ParameterError(f"{words!r} is no NAME=VALUE", expected="for instance --set adaptation_epochs=5")
+    return name.strip(), value.strip()
 
 
 def _root(data: str) -> Path:
@@ -281,17 +318,6 @@ def _corpus(name: str) -> Any:
     from companion.datasets import DATASETS
 
     return _chosen("dataset", name, DATASETS)
-
-
-def _experiment(name: str) -> Any:
-    listed = pkgutil.iter_modules(experiments.__path__)
-    known = {module.name: f"companion.experiments.{module.name}" for module in listed if not module.ispkg}
-    module = importlib.import_module(_chosen("experiment", name, known))
-    if not hasattr(module, "run"):
-        raise ParameterError(
-            f"{name} computes no result rows", expected="an experiment", repair="run its notebook instead"
-        )
-    return module
 
 
 def _chosen(kind: str, name: str, known: Mapping[str, Any]) -> Any:
@@ -307,7 +333,7 @@ def _chosen(kind: str, name: str, known: Mapping[str, Any]) -> Any:
 
 
 def _checkout() -> Path:
-    from companion.report.repository import repository_root
+    from companion.results.checkout import repository_root
 
     root = repository_root()
     if root is None:

@@ -13,7 +13,8 @@ from typing import Literal
 from companion import paths
 from companion.datasets.base import Clip
 from companion.errors import CompanionError, DataError
-from companion.report.provenance import device_name, versions
+from companion.results.provenance import versions
+from companion.training import device_name
 
 State = Literal["ok", "note", "bad"]
 _FETCH = "only the esc50 profile needs it: companion fetch esc50, or point COMPANION_DATA at its folder"

@@ -2,17 +2,19 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from companion import paths
 from companion.errors import ParameterError
 
-Evidence = Literal["synthetic", "restaged", "official"]
+Evidence = Literal["official", "restaged", "measured", "synthetic"]
+"""Kinds of evidence, never mixed, the strongest first: the paper's own data; real audio on a stand-in task; times and
+counts on any input; generated sound."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Profile:
     Args:
         name: ``demo``, ``esc50`` or ``paper``.
         evidence: ``synthetic`` (generated sound), ``restaged`` (real audio, stand-in task) or ``official``.
-        banner: The sentence shown above every result of this profile; empty for official data.
+        banner: The sentence shown with every result of this profile; empty for official data.
         description: One line for menus and help texts.
     """
 
@@ -53,6 +55,15 @@ PROFILES: dict[str, Profile] = {
 }
 
 
+class Settings(BaseModel):
+    """Settings of an experiment or of a part of one: frozen, and no others than these.
+
+    Each profile gives them values; any of them can be changed from a notebook or a command.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class Parameters(BaseModel):
     """The parameters cell of every notebook.
 
@@ -61,10 +72,7 @@ class Parameters(BaseModel):
         seed: First seed of the run, 0 or more.
         device: ``auto`` (a GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
         data: Folder of the corpora; empty for ``$COMPANION_DATA``.
-        budget: Share of the training schedule to run, above 0 and at most 1.
-        weights: Trained source network to transfer from instead of the profile's own: the authors' released
-            pickle, or a ``.safetensors`` of this library; empty for the profile's own.
-        class_order: Text file with the pickle's class names, one a line, in the order of its outputs.
+        settings: Settings to change, by name; those of a part in a mapping of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,9 +81,7 @@ class Parameters(BaseModel):
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
     data: str = ""
-    budget: float = Field(default=1.0, gt=0.0, le=1.0)
-    weights: str = ""
-    class_order: str = Field(default="", validate_default=True)
+    settings: Mapping[str, Any] = Field(default_factory=dict)
 
     @field_validator("profile")
     @classmethod
@@ -91,32 +97,10 @@ class Parameters(BaseModel):
             raise ValueError("auto, cpu, cuda or cuda:N")
         return value
 
-    @field_validator("weights", "class_order")
-    @classmethod
-    def _file_is_there(cls, value: str) -> str:
-        if value and not Path(value).expanduser().is_file():
-            raise ValueError("a file that exists")
-        return value
-
-    @field_validator("class_order")
-    @classmethod
-    def _pickles_have_a_class_order(cls, value: str, info: ValidationInfo) -> str:
-        weights = info.data.get("weights", "")
-        if value and (not weights or is_safetensors(weights)):
-            raise ValueError("empty, unless weights name the authors' pickle: a safetensors has its own class names")
-        if weights and not is_safetensors(weights) and not value:
-            raise ValueError("a text file with the class names of the weights, one a line: a pickle has none")
-        return value
-
     @property
     def data_root(self) -> Path:
         """Folder of the corpora."""
         return Path(self.data).expanduser() if self.data else paths.data_root()
-
-
-def is_safetensors(path: str | Path) -> bool:
-    """Whether a file of weights is, by its name, this library's own and not a pickle."""
-    return Path(path).suffix == ".safetensors"
 
 
 def parse_parameters(values: Mapping[str, Any]) -> Parameters:
@@ -131,15 +115,9 @@ def parse_parameters(values: Mapping[str, Any]) -> Parameters:
     Raises:
         ParameterError: A name is unknown or a value is out of range; names the nearest allowed one.
     """
-    allowed = list(Parameters.model_fields)
     for name in values:
-        if name not in allowed:
-            near = difflib.get_close_matches(name, allowed, n=1)
-            raise ParameterError(
-                f"unknown parameter {name!r}",
-                expected=f"one of {', '.join(allowed)}",
-                repair=f"did you mean {near[0]!r}?" if near else "see `companion run --help`",
-            )
+        if name not in Parameters.model_fields:
+            raise _unknown("parameter", name, list(Parameters.model_fields))
     try:
         return Parameters(**values)
     except ValidationError as error:
@@ -151,3 +129,71 @@ def parse_parameters(values: Mapping[str, Any]) -> Parameters:
             expected=first["msg"].removeprefix("Value error, "),
             repair=f"did you mean {near[0]!r}?" if near else "see `companion run --help`",
         ) from error
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def changed(settings: S, changes: Mapping[str, Any]) -> S:
+    """Settings with some of them changed.
+
+    Args:
+        settings: A profile's own.
+        changes: New values by name; for settings inside settings, a mapping.
+
+    Raises:
+        ParameterError: A name does not exist, or a value has the wrong type or is out of range; lists those that
+            exist.
+    """
+    values = _merged(settings, changes, "")
+    try:
+        return type(settings).model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ParameterError(
+            f"setting {name or 'combination'}={first['input']!r} cannot be used",
+            expected=first["msg"].removeprefix("Value error, "),
+            repair=f"settings are {', '.join(names(settings))}",
+        ) from error
+
+
+def names(settings: BaseModel, prefix: str = "") -> list[str]:
+    """Names of all settings, those inside others with a dot."""
+    found = []
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        found += names(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else [prefix + name]
+    return found
+
+
+def difference(settings: BaseModel, base: BaseModel) -> dict[str, Any]:
+    """Settings that differ from others of the same kind, by their dotted names."""
+
+    def value(of: BaseModel, name: str) -> Any:
+        for part in name.split("."):
+            of = getattr(of, part, None)  # type: ignore[assignment]
+        return of
+
+    listed = list(dict.fromkeys([*names(settings), *names(base)]))
+    return {name: value(settings, name) for name in listed if value(settings, name) != value(base, name)}
+
+
+def _merged(settings: BaseModel, changes: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    for name, value in changes.items():
+        if name not in values:
+            raise _unknown("setting", f"{prefix}{name}", [f"{prefix}{known}" for known in names(settings)])
+        inner = values[name]
+        nested = isinstance(inner, BaseModel) and isinstance(value, Mapping)
+        values[name] = _merged(inner, value, f"{prefix}{name}.") if nested else value
+    return {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in values.items()}
+
+
+def _unknown(kind: str, name: str, allowed: Sequence[str]) -> ParameterError:
+    near = difflib.get_close_matches(name, allowed, n=1)
+    return ParameterError(
+        f"unknown {kind} {name!r}",
+        expected=f"one of {', '.join(allowed)}" if allowed else f"no {kind} at all",
+        repair=f"did you mean {near[0]!r}?" if near else "see `companion run --help`",
+    )

@@ -1,8 +1,10 @@
-"""Computed arrays on disk, found again by what they were computed from.
+"""Computed values on disk, found again by what they were computed from.
 
-An entry's name is a digest of its ingredients, so nothing in the store can be out of date: change a
-sample, a parameter or a version, and the name is another. Several processes may use one folder at a
-time: an entry appears whole or not at all, and two that compute the same one write the same bytes.
+A value's key is a digest of its ingredients: the arguments of the function that makes it, and that function's code
+with all that it imports (:mod:`companion.code`). So nothing in the store can be out of date. The file holds its own
+key and a checksum of its content; one that was damaged, or exchanged for another, is computed again. Several
+processes may use one folder at a time: an entry appears whole or not at all, and two that compute the same one write
+the same values.
 """
 
 from __future__ import annotations
@@ -10,90 +12,174 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
+from companion import code
 from companion.atomic import atomic_path
-from companion.audio import Samples
 from companion.errors import ParameterError, StoreError
-from companion.features import Feature, FeatureSpec, extract
 from companion.paths import cache_root
+
+Array = NDArray[Any]
 
 OLD = 24 * 3600.0
 """Seconds after which an unfinished file counts as left behind by a writer that was killed."""
 
+DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
+          "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "<u1", "BOOL": "?"}  # fmt: skip
+"""Types of the safetensors format that an entry may hold."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where and how a value is computed. Nothing in it may change the value but in its last digits.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        n_jobs: Processes.
+        folder: A folder for what a killed computation leaves to go on from; removed when the value is there.
+    """
+
+    device: str = "cpu"
+    n_jobs: int = 1
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a kept function returns.
+
+    Args:
+        arrays: By name.
+        facts: Anything JSON can hold.
+    """
+
+    arrays: Mapping[str, Array]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Kept(Mapping[str, Array]):
+    """A value as it lies on disk: its arrays by name, and what is known of it.
+
+    Args:
+        path: The file.
+        arrays: By name.
+        facts: What the function said beside its arrays.
+        receipt: How it was made: key, function, and whatever the store was told to note (commit, device, time).
+        sha256: Of the arrays and the facts.
+    """
+
+    path: Path
+    arrays: Mapping[str, Array]
+    facts: Mapping[str, Any]
+    receipt: Mapping[str, Any]
+    sha256: str
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def fingerprint(self) -> str:
+        """Digest of the content: what depends on this value depends on its numbers, however they came about."""
+        return self.sha256
+
 
 class Store:
-    """A folder of arrays.
+    """A folder of values.
 
     Args:
         root: The folder; None for ``store`` in the cache folder. It is made with the first entry.
+        stamp: What to note in a new entry's receipt beside key, function and time, asked for before the work begins.
     """
 
-    def __init__(self, root: Path | str | None = None) -> None:
+    def __init__(
+        self, root: Path | str | None = None, stamp: Callable[[Work], Mapping[str, Any]] = lambda work: {}
+    ) -> None:
         self.root = cache_root() / "store" if root is None else Path(root)
+        self.stamp = stamp
 
-    def feature(self, samples: Samples, sample_rate: int, spec: FeatureSpec) -> Feature:
-        """Compute a feature, or read it back.
-
-        Args:
-            samples: Mono amplitudes. Shape: ``(N,)``.
-            sample_rate: Hz.
-            spec: What to compute.
-
-        Returns:
-            The feature, time first. Shape: ``(T, F)``.
-
-        Raises:
-            AudioError: See `companion.features.extract`.
-            StoreError: The folder cannot be read or written, or the disk is full.
-        """
-        parts = {"samples": samples, "sample_rate": sample_rate, "spec": spec}
-        return self.array(parts, lambda: extract(samples, sample_rate, spec))
-
-    def array(
-        self, parts: Mapping[str, Any], compute: Callable[[], NDArray[Any]], *, mmap: bool = False
-    ) -> NDArray[Any]:
-        """Compute an array, or read it back.
+    def keep(
+        self, function: Callable[..., Value], *arguments: Any, work: Work | None = None, mmap: bool = False
+    ) -> Kept:
+        """Compute ``function(work, *arguments)``, or read it back.
 
         Args:
-            parts: Everything the array depends on, the version of its code included; see `key`.
-            compute: Makes the array when no intact entry has its key.
-            mmap: Map the file, read-only, instead of reading it whole.
+            function: A function of a module; makes the value when no intact entry has its key.
+            *arguments: Everything that the value depends on; see `key`.
+            work: Where and how to compute; not part of the key.
+            mmap: Map the arrays, read-only, instead of reading them whole.
 
         Returns:
-            The array.
+            The value as it is stored.
 
         Raises:
             StoreError: The folder cannot be read or written, or the disk is full.
         """
-        path = self.path(key(parts))
-        stored = _read(path, mmap)
-        if stored is not None:
-            return stored
-        computed = np.asarray(compute())
+        found = self.find(function, *arguments, mmap=mmap)
+        if found is not None:
+            return found
+        identity = self.identity(function, *arguments)
+        path = self.path(function, identity)
+        work = work or Work()
+        scratch = path.with_suffix("")
+        noted, started = dict(self.stamp(work)), time.perf_counter()
+        value = function(dataclasses.replace(work, folder=scratch), *arguments)
+        seconds = round(time.perf_counter() - started, 1)
+        receipt = {"key": identity, "function": _name(function), **noted, "seconds": seconds}
         _sweep(path.parent)
-        with atomic_path(path) as temporary:
-            np.save(temporary, computed, allow_pickle=False)
-        return np.load(path, mmap_mode="r", allow_pickle=False) if mmap else computed
+        write(path, value, receipt)
+        shutil.rmtree(scratch, ignore_errors=True)
+        return read(path, mmap=mmap)
 
-    def path(self, key: str) -> Path:
-        """Where the entry with this key lies, whether or not it exists."""
-        return self.root / key[:2] / f"{key}.npy"
+    def find(self, function: Callable[..., Value], *arguments: Any, mmap: bool = False) -> Kept | None:
+        """The stored value, or None where there is none that is intact; a damaged one is said in a warning."""
+        identity = self.identity(function, *arguments)
+        path = self.path(function, identity)
+        if not path.is_file():
+            return None
+        try:
+            kept = read(path, mmap=mmap)
+        except StoreError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
+            warnings.warn(f"{error.problem}: it is computed again", stacklevel=2)
+            return None
+        if kept.receipt.get("key") != identity:
+            warnings.warn(f"{path} holds another value than its name says: it is computed again", stacklevel=2)
+            return None
+        return kept
+
+    def identity(self, function: Callable[..., Value], *arguments: Any) -> str:
+        """Key of a value: the function, its code, and its arguments."""
+        return key([_name(function), code.digest(function), *arguments])
+
+    def path(self, function: Callable[..., Value], identity: str) -> Path:
+        """Where the value with this key lies, whether or not it exists."""
+        return self.root / _name(function).removeprefix("companion.") / f"{identity[:40]}.safetensors"
 
 
-def key(parts: Mapping[str, Any]) -> str:
-    """Digest of everything an array depends on.
+def key(part: Any) -> str:
+    """Digest of everything a value depends on.
 
     Args:
-        parts: Numbers, strings, booleans, None, arrays, dataclasses (by class name and every field), and
-            mappings and sequences of these. Arrays count with data type, shape and every byte.
+        part: Numbers, strings, booleans, None, arrays, dataclasses and pydantic models (by class name and every
+            field), functions (by name and code), anything with a ``fingerprint()``, and mappings and sequences of
+            these. Arrays count with data type, shape and every byte.
 
     Returns:
         64 hexadecimal digits of SHA-256.
@@ -107,7 +193,7 @@ def key(parts: Mapping[str, Any]) -> str:
         >>> key({"a": 1}) == key({"a": 2})
         False
     """
-    return hashlib.sha256(json.dumps(_canonical(parts), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_canonical(part), sort_keys=True).encode()).hexdigest()
 
 
 def _canonical(part: Any) -> Any:
@@ -119,36 +205,104 @@ def _canonical(part: Any) -> Any:
     if isinstance(part, np.ndarray) and not part.dtype.hasobject:
         content = hashlib.sha256(np.ascontiguousarray(part).data).hexdigest()
         return ["array", part.dtype.str, part.shape, content]
-    if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        values = {field.name: _canonical(getattr(part, field.name)) for field in dataclasses.fields(part)}
-        return ["dataclass", type(part).__name__, values]
+    if not isinstance(part, type):
+        if hasattr(part, "fingerprint"):
+            return ["fingerprint", type(part).__name__, part.fingerprint()]
+        if dataclasses.is_dataclass(part):
+            values = {field.name: _canonical(getattr(part, field.name)) for field in dataclasses.fields(part)}
+            return ["dataclass", type(part).__name__, values]
+        if hasattr(part, "model_dump"):
+            return ["settings", type(part).__name__, _canonical(part.model_dump())]
     if isinstance(part, Mapping) and all(isinstance(name, str) for name in part):
         return ["mapping", {name: _canonical(value) for name, value in part.items()}]
     if isinstance(part, Sequence) and not isinstance(part, bytes | bytearray):
         return ["sequence", [_canonical(value) for value in part]]
+    if callable(part) and hasattr(part, "__qualname__") and part.__module__.partition(".")[0] == "companion":
+        return ["code", _name(part), code.digest(part)]
     raise ParameterError(
         f"{type(part).__name__} cannot be part of a store key",
-        expected="numbers, strings, arrays, dataclasses, and sequences and mappings (by name) of them",
+        expected="numbers, strings, arrays, dataclasses, settings, and sequences and mappings (by name) of them",
         repair="give the values that it stands for",
     )
 
 
-def _read(path: Path, mmap: bool) -> NDArray[Any] | None:
-    """Read an entry; None when there is none, or a damaged one, which is said in a warning."""
+def write(path: Path, value: Value, receipt: Mapping[str, Any]) -> None:
+    """Write a value with its receipt as one safetensors file, atomically.
+
+    Raises:
+        StoreError: The folder cannot be written, or the disk is full.
+    """
+    arrays = {name: np.asarray(array, order="C") for name, array in value.arrays.items()}
+    facts = json.dumps(dict(value.facts), sort_keys=True)
+    header = {"facts": facts, "receipt": json.dumps(dict(receipt)), "sha256": checksum(arrays, facts)}
+    with atomic_path(path) as temporary:
+        save_file(arrays, temporary, metadata=header)
+
+
+def read(path: Path, *, mmap: bool = False) -> Kept:
+    """Read a value and verify its checksum.
+
+    Args:
+        path: The file.
+        mmap: Map the arrays, read-only.
+
+    Raises:
+        StoreError: The file is missing, cannot be read, is damaged, or is none of the store's.
+    """
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (ValueError, EOFError) as error:
-        warnings.warn(f"damaged store entry {path} is computed again: {error}", stacklevel=3)
-        return None
+        content = np.memmap(path, mode="r", dtype=np.uint8)
+        start = 8 + int(content[:8].view("<u8")[0])
+        header = json.loads(content[8:start].tobytes())
+        said = header.pop("__metadata__")
+        arrays = {name: _array(content[start:], entry, mmap) for name, entry in header.items()}
+        facts, receipt = json.loads(said["facts"]), json.loads(said["receipt"])
     except OSError as error:
         raise StoreError(
             f"cannot read {path}: {error.strerror or error}",
-            expected="a readable store entry",
+            expected="a readable file of the store",
             repair="give yourself the right to read it, or point COMPANION_CACHE at another folder",
         ) from error
-    return array
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        raise damaged(path, str(error)) from error
+    if checksum(arrays, said["facts"]) != said.get("sha256"):
+        raise damaged(path, "its content does not have its checksum")
+    return Kept(path, arrays, facts, receipt, said["sha256"])
+
+
+def damaged(path: Path, reason: str) -> StoreError:
+    """The error of a file that is there, but not what the store wrote."""
+    return StoreError(f"{path} is damaged: {reason}", expected="a file of the store", repair=f"delete {path}")
+
+
+def checksum(arrays: Mapping[str, Array], facts: str) -> str:
+    """SHA-256 of arrays, with their names, types and shapes, and of facts."""
+    content = hashlib.sha256(facts.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        content.update(f"\0{name} {array.dtype.str} {array.shape}\0".encode())
+        content.update(np.asarray(array, order="C").reshape(-1).view(np.uint8).data)
+    return content.hexdigest()
+
+
+def _array(content: Array, entry: Mapping[str, Any], mmap: bool) -> Array:
+    """One array of a safetensors file, mapped or copied."""
+    first, last = entry["data_offsets"]
+    array = content[first:last].view(DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return array if mmap else np.array(array)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """Module and name of a function.
+
+    Raises:
+        ParameterError: It is a lambda, or lives inside another function: its code alone does not tell what it does.
+    """
+    if "<" in function.__qualname__:
+        raise ParameterError(
+            f"{function.__qualname__} cannot be kept: what it does depends on the function around it",
+            expected="a function of a module",
+        )
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def _sweep(folder: Path) -> None:

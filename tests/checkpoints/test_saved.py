@@ -85,28 +85,6 @@ def test_a_missing_and_a_superfluous_layer_are_named(saved):
         load(saved[1])
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize("layer", ["f2.weight", "blocks.0.convs.0.bn.running_mean"])
-def test_weights_that_are_not_finite_are_named(saved, layer, value):
-    weights = load_file(saved[1])[layer]
-    weights.view(-1)[-1] = value
-    rewrite(saved[1], **{layer: weights})
-    with pytest.raises(CheckpointError, match=f"layer {layer} holds values that are not finite"):
-        load(saved[1])
-
-
-def test_weights_beyond_single_precision_are_named(saved):
-    rewrite(saved[1], **{"f2.bias": torch.tensor([0.0, 1e300, 0.0], dtype=torch.float64)})
-    with pytest.raises(CheckpointError, match=r"f2.bias holds values that are not finite"):
-        load(saved[1])
-
-
-def test_negative_variances_are_named(saved):
-    rewrite(saved[1], **{"f1.bn.running_var": torch.linspace(-1e-3, 1.0, 128)})
-    with pytest.raises(CheckpointError, match=r"f1.bn.running_var holds variances below zero"):
-        load(saved[1])
-
-
 def test_weights_of_another_width_are_refused(saved):
     describe(saved[1], architecture={"n_classes": 3, "width": 0.25, "pooling": "max"})
     with pytest.raises(CheckpointError, match=r"blocks.0.convs.0.conv.weight has shape \(2, 1, 3, 3\)"):
@@ -155,16 +133,12 @@ def test_damaged_weights_are_refused(saved):
         load(saved[1])
 
 
-@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 @pytest.mark.parametrize(
     "changes",
     [
         {"architecture": {"n_classes": 3, "depth": 7}},
         {"architecture": {"n_classes": -3}},
         {"architecture": {"n_classes": 3, "pooling": "median"}},
-        {"architecture": {"n_classes": 3, "width": 0}},
-        {"architecture": {"n_classes": 3, "width": float("inf")}},
-        {"architecture": {"n_classes": 3, "width": float("nan")}},
         {"network": "ResNet"},
         {"classes": 3},
     ],

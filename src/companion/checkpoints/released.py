@@ -6,6 +6,7 @@ Source:
     15 and 17 are poolings. Networks trained on several GPUs prefix ``module.``.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from companion.checkpoints.pickles import SWELLING, read
 from companion.checkpoints.saved import Checkpoint, check_classes, digest, fill, save
-from companion.errors import CheckpointError
+from companion.errors import CheckpointError, DataError
+from companion.features import NS_LOG_MEL
 from companion.models.weak_cnn import WeakCNN
 
 LAYERS = {
@@ -36,11 +38,11 @@ LAYERS = {
 
 
 def convert(source: Path, target: Path, *, classes: Sequence[str] | None = None) -> None:
-    """Rewrite a released pickle as ``NAME.safetensors`` and ``NAME.json``.
+    """Rewrite a released pickle as a checkpoint of this library.
 
     Args:
         source: The pickle.
-        target: ``NAME``, with or without its suffix.
+        target: The ``.safetensors`` to write.
         classes: Names of the outputs; see ``load_released``.
 
     Raises:
@@ -66,7 +68,7 @@ def load_released(path: Path, *, classes: Sequence[str] | None = None) -> Checkp
     """
     weights = read_weights(path)
     state = released_state(weights, path)
-    n_classes = len(state["f2.weight"]) if "f2.weight" in state else 527
+    n_classes = next(iter(state["f2.weight"].shape if "f2.weight" in state else ()), 527)
     names = tuple(f"output {i}" for i in range(n_classes)) if classes is None else tuple(classes)
     check_classes(names, n_classes, path)
     with torch.device("meta"):
@@ -74,8 +76,20 @@ def load_released(path: Path, *, classes: Sequence[str] | None = None) -> Checkp
     fill(network, state, path)
     name = Path(path).name
     description = f"weights converted from {name}, {n_classes} classes"
-    provenance = {"description": description, "converted from": name, "sha256": digest(path)}
-    return Checkpoint(network.eval(), names, provenance=provenance)
+    facts = {"description": description, "converted from": name, "sha256": digest(path)}
+    return Checkpoint(network.eval(), names, NS_LOG_MEL.name, facts)
+
+
+def class_names(path: Path) -> list[str]:
+    """Class names of a text file, one a line, in the order of a network's outputs.
+
+    Raises:
+        DataError: It is no text file.
+    """
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}", expected="a text file, one class name a line") from error
 
 
 def released_state(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
@@ -88,7 +102,7 @@ def released_state(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tenso
     for key, value in weights.items():
         layer, _, rest = key.partition(".")
         part, _, name = rest.partition(".")
-        number = int(layer[5:]) if layer.startswith("layer") and layer[5:].isdecimal() else 0
+        number = int(layer[5:]) if re.fullmatch(r"layer\d{1,2}", layer, re.ASCII) else 0
         if number in LAYERS and part in ("0", "1"):
             state[f"{LAYERS[number]}.{('conv', 'bn')[int(part)]}.{name}"] = value
         elif number == 19 and part == "0":

@@ -1,23 +1,20 @@
-"""Save and load N_S."""
+"""Trained networks as values of the store: their weights, and what must be known to use them, in one file."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from companion.atomic import atomic_path, write_json
-from companion.errors import CheckpointError, ParameterError
-from companion.features import NS_LOG_MEL
-from companion.models.weak_cnn import WeakCNN
+from companion import store
+from companion.errors import CheckpointError, ParameterError, StoreError
 
-AGAIN = "train or convert the network again, or restore both files together"
+AGAIN = "train or convert the network again"
+MODELS = "companion.models."
 
 
 @dataclass(frozen=True)
@@ -25,120 +22,110 @@ class Checkpoint:
     """A network and what must be known to use it.
 
     Args:
-        network: N_S.
+        network: Any network of :mod:`companion.models` with an ``architecture``.
         classes: Its output classes, in the order of its outputs.
         features: Name of the feature specification that it was trained on.
-        provenance: Where the weights come from.
+        facts: What else is known: its learning curve, validation measures, where its weights come from.
     """
 
-    network: WeakCNN
+    network: nn.Module
     classes: tuple[str, ...]
-    features: str = NS_LOG_MEL.name
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    features: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write ``NAME.safetensors`` and ``NAME.json``, each of them whole or not at all.
-
-    The json is written last and holds the weights' SHA-256, so a pair torn by a crash is noticed.
-
-    Args:
-        checkpoint: What to save.
-        path: ``NAME``, with or without its suffix.
+def as_value(checkpoint: Checkpoint) -> store.Value:
+    """A checkpoint in the terms of the store.
 
     Raises:
-        CheckpointError: Another number of class names than outputs.
-        StoreError: The folder cannot be written.
+        CheckpointError: Another number of class names than outputs, or a network of another package.
     """
-    network, classes = checkpoint.network, list(checkpoint.classes)
-    check_classes(classes, network.n_classes, path)
-    weights, description = pair(path)
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    with atomic_path(weights) as temporary:
-        save_file(state, temporary)
-        sha256 = digest(temporary)
-    architecture = {"n_classes": network.n_classes, "width": network.width, "pooling": network.pooling}
-    content = {
-        "network": WeakCNN.__name__,
+    network, kind = checkpoint.network, type(checkpoint.network)
+    if not kind.__module__.startswith(MODELS) or not hasattr(network, "architecture"):
+        raise CheckpointError(f"{kind.__name__} cannot be saved", expected=f"a network of {MODELS.rstrip('.')}")
+    architecture: dict[str, Any] = dict(network.architecture)  # type: ignore[arg-type]
+    check_classes(checkpoint.classes, architecture["n_classes"], kind.__name__)
+    facts = {
+        "network": f"{kind.__module__.removeprefix(MODELS)}.{kind.__name__}",
         "architecture": architecture,
+        "classes": list(checkpoint.classes),
         "features": checkpoint.features,
-        "sha256": sha256,
-        "provenance": dict(checkpoint.provenance),
-        "classes": classes,
+        "facts": dict(checkpoint.facts),
     }
-    write_json(description, content)
+    state = network.state_dict().items()
+    return store.Value({name: value.detach().cpu().contiguous().numpy() for name, value in state}, facts)
 
 
-def load(path: Path, *, classes: Sequence[str] | None = None) -> Checkpoint:
-    """Read what ``save`` wrote.
+def from_kept(kept: store.Kept, *, classes: Sequence[str] | None = None) -> Checkpoint:
+    """The network that a value of the store holds.
 
     Args:
-        path: ``NAME``, with or without its suffix.
+        kept: Made by ``as_value``.
         classes: The classes that the caller expects; None for any.
 
     Returns:
         Checkpoint: With its network in evaluation mode, on the CPU.
 
     Raises:
-        CheckpointError: A file is missing or damaged, a layer is missing, superfluous or of another shape, or
-            the classes are others.
+        CheckpointError: It holds no network, a layer is missing, superfluous or of another shape, a weight is not
+            finite, or the classes are others.
     """
-    weights, description = pair(path)
-    for file in (weights, description):
-        if not file.is_file():
-            raise CheckpointError(
-                f"no checkpoint at {file}",
-                expected=f"{weights.name} and {description.name} side by side",
-                repair=AGAIN,
-            )
-    checkpoint, sha256 = read_description(description)
-    if digest(weights) != sha256:
-        raise CheckpointError(
-            f"{weights} is damaged, or {description.name} describes other weights",
-            expected=f"SHA-256 {sha256}",
-            repair=AGAIN,
-        )
-    check_classes(checkpoint.classes, checkpoint.network.n_classes, description, classes)
+    path = kept.path
     try:
-        state = load_file(weights)
-    except SafetensorError as error:
-        raise CheckpointError(f"{weights} is not a safetensors file: {error}", repair=AGAIN) from error
-    fill(checkpoint.network, state, weights)
+        said = kept.facts
+        # its weights come from the file: draw none, and leave the global generator alone
+        with torch.device("meta"):
+            network = network_class(said["network"])(**said["architecture"]).eval()
+        names = tuple(said["classes"])
+        checkpoint = Checkpoint(network, names, str(said["features"]), dict(said["facts"]))
+        n_classes = int(said["architecture"]["n_classes"])
+    except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError, ImportError, ParameterError) as error:
+        problem = f"{path} does not describe a network: {type(error).__name__} {error}"
+        raise CheckpointError(problem, expected="what checkpoints.save wrote", repair=AGAIN) from error
+    check_classes(names, n_classes, path, classes)
+    fill(network, {name: torch.from_numpy(array.copy()) for name, array in kept.items()}, path)
     return checkpoint
 
 
-def read_description(path: Path) -> tuple[Checkpoint, str]:
-    """Read the json of a checkpoint.
-
-    Returns:
-        The checkpoint with a network in evaluation mode that has no weights yet, and the weights' SHA-256.
+def network_class(name: str) -> type[nn.Module]:
+    """A network by its module and class below :mod:`companion.models`; nothing else is ever imported.
 
     Raises:
-        CheckpointError: It does not describe a network.
+        ValueError: There is no such network.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["network"] != WeakCNN.__name__:
-            raise ValueError(f"network {content['network']}")
-        # its weights come from the file: draw none, and leave the global generator alone
-        with torch.device("meta"):
-            network = WeakCNN(**content["architecture"]).eval()
-        classes, provenance = tuple(content["classes"]), dict(content["provenance"])
-        return Checkpoint(network, classes, str(content["features"]), provenance), str(content["sha256"])
-    except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError, ParameterError) as error:
-        problem = f"{path} does not describe a network: {type(error).__name__} {error}"
-        raise CheckpointError(problem, expected="what checkpoints.save wrote", repair=AGAIN) from error
+    module, _, kind = name.rpartition(".")
+    if not all(part.isidentifier() for part in (*module.split("."), kind)):
+        raise ValueError(f"no network {name!r}")
+    found = getattr(import_module(f"{MODELS}{module}"), kind, None)
+    if not (isinstance(found, type) and issubclass(found, nn.Module) and hasattr(found, "architecture")):
+        raise ValueError(f"no network {name!r}")
+    return found
 
 
-def pair(path: Path) -> tuple[Path, Path]:
-    """The two files of a checkpoint.
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint as one safetensors file, whole or not at all.
 
-    >>> [file.name for file in pair(Path("n_s-v1.0"))]
-    ['n_s-v1.0.safetensors', 'n_s-v1.0.json']
+    Raises:
+        CheckpointError: Another number of class names than outputs, or a network of another package.
+        StoreError: The folder cannot be written.
+    """
+    store.write(Path(path), as_value(checkpoint), {})
+
+
+def load(path: Path, *, classes: Sequence[str] | None = None) -> Checkpoint:
+    """Read what ``save`` wrote, or the network of a finished training in the store.
+
+    Raises:
+        CheckpointError: The file is missing or damaged, or as ``from_kept``.
     """
     path = Path(path)
-    name = path.stem if path.suffix in (".safetensors", ".json") else path.name
-    return path.with_name(f"{name}.safetensors"), path.with_name(f"{name}.json")
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint at {path}", expected="a .safetensors of this library", repair=AGAIN)
+    try:
+        kept = store.read(path)
+    except StoreError as error:
+        raise CheckpointError(error.problem, expected="a .safetensors of this library", repair=AGAIN) from error
+    return from_kept(kept, classes=classes)
 
 
 def digest(path: Path) -> str:
@@ -147,27 +134,29 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_classes(classes: Sequence[str], n_outputs: int, path: Path, expected: Sequence[str] | None = None) -> None:
+def check_classes(
+    classes: Sequence[str], n_outputs: int, place: Path | str, expected: Sequence[str] | None = None
+) -> None:
     """Compare the number of class names with the network, and the names with those expected.
 
     Raises:
         CheckpointError: They differ.
     """
     if len(classes) != n_outputs:
-        raise CheckpointError(f"{path}: {len(classes)} class names", expected=f"{n_outputs}, one per output")
+        raise CheckpointError(f"{place}: {len(classes)} class names", expected=f"{n_outputs}, one per output")
     if expected is None or list(classes) == list(expected):
         return
     differing = [i for i, (ours, theirs) in enumerate(zip(classes, expected, strict=False)) if ours != theirs]
     first = differing[0] if differing else min(len(classes), len(expected))
     names = [repr(names[first]) if first < len(names) else "no class" for names in (classes, expected)]
     raise CheckpointError(
-        f"{path} was trained for other classes: output {first} of {len(classes)} is {names[0]}",
+        f"{place} was trained for other classes: output {first} of {len(classes)} is {names[0]}",
         expected=f"{names[1]}, in a list of {len(expected)}",
         repair="use this checkpoint's classes, or adapt the network to the new ones (companion.transfer)",
     )
 
 
-def fill(network: WeakCNN, state: Mapping[str, Tensor], path: Path) -> None:
+def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Give a network its weights, after every layer's name, shape and values were looked at.
 
     Raises:
@@ -186,7 +175,7 @@ def fill(network: WeakCNN, state: Mapping[str, Tensor], path: Path) -> None:
     superfluous = sorted(state.keys() - wanted.keys())
     if superfluous:
         raise CheckpointError(
-            f"{path}: layer {superfluous[0]} is not part of N_S",
+            f"{path}: layer {superfluous[0]} is not part of {type(network).__name__}",
             expected=f"{len(wanted)} layers",
             repair=repair,
         )

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from companion import code
 from companion.audio import Audio
 from companion.errors import printable
 
@@ -97,8 +98,6 @@ class Dataset(ABC):
     licence: str
     citation: str
     homepage: str
-    version: int = 1
-    """Raised whenever the audio of any clip changes."""
 
     @abstractmethod
     def audio(self, clip: Clip) -> Audio:
@@ -118,13 +117,12 @@ class Dataset(ABC):
         return self
 
     def fingerprint(self) -> str:
-        """Digest that changes when any clip, any label or what the audio is made from does.
+        """Digest of the clips, their labels, what their audio is made from, and the code that makes it.
 
         Raises:
             DataError: A clip's file is missing.
         """
-        version = f"{type(self).__qualname__} {self.version}"
-        content = f"{version} {self.name} {self.sample_rate} {self.clips!r} {self.content()}"
+        content = f"{code.digest(type(self))} {self.name} {self.sample_rate} {self.clips!r} {self.content()}"
         return hashlib.sha256(content.encode()).hexdigest()
 
     def content(self) -> str:

@@ -4,13 +4,12 @@ No more than one shard is ever in memory, so a corpus of any length fits. A kill
 it was killed in.
 """
 
-import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -18,9 +17,9 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from companion.datasets.base import Clip, Dataset
-from companion.errors import AudioError, StoreError
+from companion.errors import AudioError
 from companion.features import Feature, FeatureSpec, extract
-from companion.store import Store, key
+from companion.store import Store, Value, Work
 
 SHARD = 256
 """Clips in a shard: 113 MB of 10 s log-mel. Each shard keeps one file open."""
@@ -118,91 +117,39 @@ def extract_corpus(
         DataError: A clip's file is missing.
     """
     chosen = dataset.clips if clips is None else tuple(clips)
-    parts = {"corpus": dataset.fingerprint(), "spec": spec}
-    if on_error == "exclude":
-        parts["on_error"] = on_error
-    kept: list[Clip] = []
-    excluded: dict[str, str] = {}
-    shards = []
-    with tqdm(total=len(chosen), desc=f"{spec.name} of {dataset.name}", unit="clip", delay=0.5) as bar:
-        for first in range(0, len(chosen), shard_clips):
-            group = chosen[first : first + shard_clips]
-
-            def compute(group: Sequence[Clip] = group) -> list[Feature | str]:
-                return _compute(dataset, group, spec, n_jobs, on_error, bar.update)
-
-            shard, reasons = _shard(store, parts, group, spec, compute)
-            shards.append(shard)
-            excluded |= reasons
-            kept += [clip for clip in group if clip.id not in reasons]
-            bar.update(first + len(group) - bar.n)  # nothing, unless the shard was found
-    return CorpusFeatures(tuple(shards), tuple(kept), excluded)
-
-
-def _shard(
-    store: Store,
-    parts: Mapping[str, Any],
-    clips: Sequence[Clip],
-    spec: FeatureSpec,
-    compute: Callable[[], list[Feature | str]],
-) -> tuple[Shard, dict[str, str]]:
-    """One shard, and why some of its clips are not in it. Its frames are written last: they complete it."""
-    ids = hashlib.sha256("\n".join(clip.id for clip in clips).encode()).hexdigest()
-    parts = {**parts, "clips": ids}
-    computed: list[list[Feature | str]] = []
-
-    def once() -> list[Feature | str]:
-        if not computed:
-            computed.append(compute())
-        return computed[0]
-
-    def frames() -> Feature:
-        features = [feature for feature in once() if not isinstance(feature, str)]
-        return np.concatenate(features) if features else np.empty((0, spec.n_features), dtype=np.float32)
-
-    def lengths() -> NDArray[np.int64]:
-        return np.array([0 if isinstance(feature, str) else len(feature) for feature in once()], dtype=np.int64)
-
-    found = store.array({**parts, "part": "lengths"}, lengths)
-    reasons: dict[str, str] = {}
-    if not found.all():  # no feature has 0 frames: these are the excluded
-        out = [clip.id for clip, length in zip(clips, found, strict=True) if length == 0]
-        words = {**parts, "part": "reasons"}
-        said = store.array(words, lambda: np.array([feature for feature in once() if isinstance(feature, str)]))
-        reasons = dict(zip(out, map(str, said), strict=True))
-    starts = np.concatenate(([0], np.cumsum(found[found > 0])))
-    mapped = store.array({**parts, "part": "frames"}, frames, mmap=True)
-    if len(mapped) != starts[-1]:
-        raise _changed_meanwhile(store, parts)
-    return Shard(mapped, starts), reasons
-
-
-def _changed_meanwhile(store: Store, parts: Mapping[str, Any]) -> StoreError:
-    files = [store.path(key({**parts, "part": part})) for part in ("lengths", "frames")]
-    return StoreError(
-        f"{files[1]} and its list of lengths disagree: the audio changed while features were computed",
-        expected="recordings that stay as they are",
-        repair=f"rm {files[0]} {files[1]}, and run again",
+    groups = [chosen[first : first + shard_clips] for first in range(0, len(chosen), shard_clips)]
+    shards = [
+        store.keep(
+            extract_shard, dataset, tuple(clip.id for clip in group), spec, on_error,
+            work=Work(n_jobs=n_jobs), mmap=True,
+        )
+        for group in groups
+    ]  # fmt: skip
+    excluded = {name: reason for shard in shards for name, reason in shard.facts["excluded"].items()}
+    return CorpusFeatures(
+        tuple(Shard(shard["frames"], shard["starts"]) for shard in shards),
+        tuple(clip for clip in chosen if clip.id not in excluded),
+        excluded,
     )
 
 
-def _compute(
-    dataset: Dataset,
-    clips: Sequence[Clip],
-    spec: FeatureSpec,
-    n_jobs: int,
-    on_error: OnError,
-    progress: Callable[[int], Any],
-) -> list[Feature | str]:
-    """Features of some clips, or why there is none."""
-    step = max(1, min(64, len(clips) // (4 * n_jobs) or 1))
+def extract_shard(work: Work, dataset: Dataset, ids: Sequence[str], spec: FeatureSpec, on_error: OnError) -> Value:
+    """Features of some clips, end to end, and why some of them have none."""
+    by_id = {clip.id: clip for clip in dataset.clips}
+    clips = [by_id[name] for name in ids]
+    step = max(1, min(64, len(clips) // (4 * work.n_jobs) or 1))
     groups = [clips[start : start + step] for start in range(0, len(clips), step)]
-    work = (delayed(_group)(dataset.holding(group), group, spec, on_error) for group in groups)
-    done: list[Feature | str] = []
-    for features in Parallel(n_jobs=n_jobs, return_as="generator")(work):
-        done += features
-        progress(len(features))
-    return done
+    jobs = (delayed(_group)(dataset.holding(group), group, spec, on_error) for group in groups)
+    found: list[Feature | str] = []
+    with tqdm(total=len(clips), desc=f"{spec.name} of {dataset.name}", unit="clip", delay=0.5, leave=False) as bar:
+        for features in Parallel(n_jobs=work.n_jobs, return_as="generator")(jobs):
+            found += features
+            bar.update(len(features))
+    kept = [feature for feature in found if not isinstance(feature, str)]
+    frames = np.concatenate(kept) if kept else np.empty((0, spec.n_features), dtype=np.float32)
+    starts = np.cumsum([0, *map(len, kept)], dtype=np.int64)
+    excluded = {name: reason for name, reason in zip(ids, found, strict=True) if isinstance(reason, str)}
+    return Value({"frames": frames, "starts": starts}, {"excluded": excluded})
 
 
 def _group(dataset: Dataset, clips: Sequence[Clip], spec: FeatureSpec, on_error: OnError) -> list[Feature | str]:

@@ -1,7 +1,7 @@
 """N_S, the fully convolutional network for weakly labelled audio (Kumar, Khadkevich, Fügen 2018, Fig. 1)."""
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +77,11 @@ class WeakCNN(nn.Module):
         self.f1 = ConvBlock(channels[-1], round(width * 1024), kernel_size=2, padding=0)
         self.f2 = nn.Conv2d(round(width * 1024), n_classes, kernel_size=1)
         self.apply(initialise)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """Arguments that make a network of the same layers."""
+        return {"n_classes": self.n_classes, "width": self.width, "pooling": self.pooling}
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Output:
         """Score a batch of log-mel spectrograms.

@@ -6,17 +6,20 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from companion.report.display import Shown, download_link, escape, notebook_address, notebook_link, scrolling
-from companion.report.published import SHORT_NAMES
-from companion.report.runs import Run
-from companion.report.scorecard import STATUSES, json_rows
+from companion.report.shown import Shown, download_link, escape, notebook_address, notebook_link, scrolling
 from companion.report.symbols import as_html
 from companion.report.tables import number, plain_table
+from companion.results.published import short_names
+from companion.results.run import Run
+from companion.results.scorecard import STATUSES, json_rows
 
 MEANINGS = {
-    "exact": "follows from definitions, and the named test proves it",
+    "exact": "follows from definitions, and the named test passed in this build",
     "reproduced": "measured on the paper's own data, and the published value lies in the interval",
-    "restaged": "same method, measure and aggregation on real audio; for a class, one of the same meaning",
+    "differs": "measured on the paper's own data, and the published value lies outside the interval",
+    "recomputed": "computed from the paper's own data, where the paper prints no number to compare with",
+    "measured": "times and counts that any input can answer",
+    "restaged": "same method, measure and aggregation on real audio, another task; for a class, one of its meaning",
     "simulated": "computed on synthetic sound only",
     "waiting": "not measured; the row says which data it needs and the command to run then",
     "cited": "another group's number, quoted by the paper",
@@ -50,7 +53,7 @@ _SCRIPT = """<script>
 def legend() -> Shown:
     """What each status means."""
     frame = pd.DataFrame({"status": list(MEANINGS), "meaning": list(MEANINGS.values())})
-    return plain_table(frame, "The six statuses")
+    return plain_table(frame, "The statuses")
 
 
 def runs_table(recorded: Iterable[Run], build: Iterable[Run]) -> Shown:
@@ -76,11 +79,11 @@ def counts_table(counts: pd.DataFrame) -> Shown:
     """Rows per paper and status with their totals.
 
     Args:
-        counts: From :func:`companion.report.scorecard.status_counts`.
+        counts: From :func:`companion.results.scorecard.status_counts`.
     """
     whole = pd.concat([counts, counts.sum().to_frame("all four").T])
     whole["rows"] = whole.sum(axis=1)
-    whole.insert(0, "paper", [SHORT_NAMES.get(paper, paper) for paper in whole.index])
+    whole.insert(0, "paper", [short_names().get(paper, paper) for paper in whole.index])
     return plain_table(whole, "Published rows by status")
 
 
@@ -101,9 +104,9 @@ def account(scorecard: pd.DataFrame) -> Shown:
     """Every published row with its status, in a table that a few lines inside the page filter.
 
     Args:
-        scorecard: From :func:`companion.report.scorecard.scorecard_rows`.
+        scorecard: From :func:`companion.results.scorecard.scorecard_rows`.
     """
-    papers = "".join(f'<option value="{name}">{escape(words)}</option>' for name, words in SHORT_NAMES.items())
+    papers = "".join(f'<option value="{name}">{escape(words)}</option>' for name, words in short_names().items())
     statuses = "".join(f"<option>{status}</option>" for status in STATUSES)
     controls = _CONTROLS.format(papers=papers, statuses=statuses, total=len(scorecard))
     heads = ("id", "what the paper prints", "published", "measured", "status, and where it comes from")

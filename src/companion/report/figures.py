@@ -1,149 +1,186 @@
-"""The book's one style of figures, and how a figure is shown: an image with a text that says what it shows.
+"""The figures of the result pages, drawn from result tables."""
 
-Figures stand on opaque white on light and dark pages alike, so that every colour keeps the contrast it was
-chosen for. The colours are Okabe and Ito's; five of them keep 3:1 on white and stay apart for colour-blind
-readers. Groups also differ in shape, and curves in dashes, so that no figure depends on colour alone.
-"""
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import io
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import wraps
-from itertools import cycle, islice
-from typing import Any, ParamSpec, TypeVar
-
-import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.rcsetup import cycler
+from numpy.typing import NDArray
 
-from companion.errors import ParameterError
-from companion.report.display import Shown, data_uri, escape, scrolling
+from companion.report.evidence import Column, gather
+from companion.report.style import BLUE, VERMILION, axes_grid, curve_styles, group_style, styled
+from companion.report.symbols import as_mathtext
+from companion.results.run import Run
+from companion.results.scorecard import STATUSES
 
-BLUE, VERMILION, GREEN, PURPLE, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
-PALETTE = (BLUE, VERMILION, GREEN, PURPLE, BLACK)
-MARKERS = ("o", "s", "^", "D", "v")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-
-SUPERCLASS_COLOURS = {
-    "Animals": BLUE,
-    "Natural soundscapes & water sounds": GREEN,
-    "Human, non-speech sounds": PURPLE,
-    "Interior/domestic sounds": BLACK,
-    "Exterior/urban noises": VERMILION,
-}
-"""Colours of ESC-50's five groups."""
-
-_DPI = 160
-_STYLE: Any = {
-    "figure.facecolor": "white",
-    "figure.dpi": 100,
-    "figure.constrained_layout.use": True,
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.facecolor": "white",
-    "axes.edgecolor": "#555555",
-    "axes.labelcolor": "#222222",
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.prop_cycle": cycler(color=PALETTE),
-    "grid.color": "#DDDDDD",
-    "grid.linewidth": 0.8,
-    "xtick.color": "#333333",
-    "ytick.color": "#333333",
-    "text.color": "#222222",
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "svg.fonttype": "none",
+_STATUS_COLOURS = {
+    "exact": "#003F5C",
+    "reproduced": "#0072B2",
+    "differs": "#D55E00",
+    "recomputed": "#009E73",
+    "measured": "#7FBF7B",
+    "restaged": "#56B4E9",
+    "simulated": "#E69F00",
+    "waiting": "#D9D9D9",
+    "cited": "#F7F7F7",
 }
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
+@styled
+def cells_with_intervals(paper: str, item: str, recorded: Mapping[str, Run], build: Run | None = None) -> Figure:
+    """Every cell of an item as a dot with its 95 % interval, one panel for each source of numbers.
 
-def use_style() -> None:
-    """Give every later figure the book's style. A notebook calls it once; nothing happens at import."""
-    mpl.rcParams.update(_STYLE)
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """The book's style for one block."""
-    with mpl.rc_context(_STYLE):
-        yield
-
-
-def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draw in the book's style whatever the settings around."""
-
-    @wraps(draw)
-    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with style():
-            return draw(*args, **kwargs)
-
-    return inside
-
-
-def axes_grid(rows: int, columns: int, width: float, height: float, **kwargs: Any) -> tuple[Figure, list[Axes]]:
-    """A figure outside pyplot, so that a notebook shows it once, with its axes in reading order.
+    The published value is a short upright line beside numbers from real audio. Synthetic numbers get a panel
+    of their own without it, because they are not comparable.
 
     Args:
-        rows: Rows of axes.
-        columns: Columns of axes.
-        width: Of the figure, inches.
-        height: Of the figure, inches.
-        **kwargs: For ``Figure.subplots``.
+        paper: As in published.csv.
+        item: As in published.csv, or the name under which runs keep controls.
+        recorded: Recorded runs by profile.
+        build: This build's run.
     """
-    figure = Figure(figsize=(width, height))
-    return figure, list(figure.subplots(rows, columns, squeeze=False, **kwargs).flat)
+    compared = gather(paper, item, recorded, build)
+    labels = [as_mathtext(f"{row} {column}") for row, column, _ in compared.cells.index]
+    count = max(1, len(compared.columns))
+    figure, axes = axes_grid(1, count, 2.3 + 3.0 * count, 0.9 + 0.27 * len(labels), sharey=True)
+    y = np.arange(len(labels))
+    for axis, (source, column) in zip(axes, compared.columns, strict=False):
+        if compared.was_published and source.evidence != "synthetic":
+            axis.plot(compared.cells["number"], y, "|", color=VERMILION, markersize=13, markeredgewidth=2,
+                      label="published")  # fmt: skip
+        _dots(axis, column, y, source)
+    axes[0].set_yticks(y, labels)
+    axes[0].set_ylim(len(labels) - 0.4, -0.6)
+    figure.supxlabel(" / ".join(dict.fromkeys(str(key[2]) for key in compared.cells.index)), fontsize=10)
+    return figure
 
 
-def group_style(groups: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each group: ESC-50's groups keep theirs, others take the palette in order.
-
-    Raises:
-        ParameterError: More groups than can be told apart.
-    """
-    names = list(dict.fromkeys(groups))
-    if set(names) <= set(SUPERCLASS_COLOURS):
-        names = [name for name in SUPERCLASS_COLOURS if name in names]
-        return {name: (SUPERCLASS_COLOURS[name], MARKERS[list(SUPERCLASS_COLOURS).index(name)]) for name in names}
-    if len(names) > len(PALETTE):
-        raise ParameterError(f"{len(names)} groups cannot be told apart", expected=f"at most {len(PALETTE)}")
-    return dict(zip(names, zip(PALETTE, MARKERS, strict=True), strict=False))
+def _dots(axis: Axes, column: pd.DataFrame, y: NDArray[np.int64], source: Column) -> None:
+    axis.hlines(y, column["ci_low"], column["ci_high"], color=BLUE, linewidth=1.6)
+    axis.plot(column["value"], y, "o", color=BLUE, markersize=5.5, label="measured, 95 % interval")
+    axis.set_title(source.heading.replace(", ", ",\n", 1))
+    axis.grid(axis="x")
+    axis.tick_params(axis="y", length=0)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), fontsize=8.5, ncols=2, columnspacing=1)
 
 
-def curve_styles(count: int) -> list[dict[str, Any]]:
-    """Colour and dashes for each of several curves; dashes change when the colours come round again."""
-    n = len(PALETTE)
-    return [
-        {"color": colour, "linestyle": DASHES[(index + index // n) % len(DASHES)]}
-        for index, colour in enumerate(islice(cycle(PALETTE), count))
-    ]
-
-
-def show(figure: Figure, alt: str, caption: str = "") -> Shown:
-    """Show a figure with a text alternative; on a narrow screen it scrolls before its text gets small.
+@styled
+def confusion(counts: pd.DataFrame, title: str = "") -> Figure:
+    """Confusion matrix: each row a class, shaded by the share of its clips, annotated with their number.
 
     Args:
-        figure: Drawn already; left as it is.
-        alt: What the figure shows, in a sentence or two that stand for it.
-        caption: Below the figure.
-
-    Raises:
-        ParameterError: No text alternative.
+        counts: Number of clips; index is the reference class, columns the estimated one.
+        title: Above the matrix.
     """
-    if not alt.strip():
-        raise ParameterError("a figure needs a text alternative", expected="alt='what the figure shows'")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
-    width = round(figure.get_size_inches()[0] * 100)
-    size = f"max-width:{width}px;min-width:min({width}px,34em)"
-    source = data_uri(buffer.getvalue(), "image/png")
-    image = f'<img class="dark-light" alt="{escape(alt)}" style="{size}" src="{source}">'
-    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    content = scrolling(image, caption or "figure")
-    return Shown(f"<figure>{content}{below}</figure>", f"Figure: {alt}" + (f"\n\n{caption}" if caption else ""))
+    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+    side = 2.2 + 0.42 * len(counts)
+    figure, (axis,) = axes_grid(1, 1, side + 0.8, side)
+    numbers = counts.where(counts > 0).map(lambda n: "" if pd.isna(n) else f"{n:.0f}")
+    names = [str(name).replace("_", " ") for name in counts.index]
+    sns.heatmap(
+        shares, ax=axis, vmin=0, vmax=1, cmap="Blues", square=True, linewidths=0.5, linecolor="white",
+        annot=numbers if len(counts) <= 15 else False, fmt="",
+        xticklabels=names, yticklabels=names, cbar_kws={"label": "share of the class", "shrink": 0.7},
+    )  # fmt: skip
+    axis.set(xlabel="estimated", ylabel="reference")
+    axis.set_title(as_mathtext(title))
+    axis.tick_params(axis="x", rotation=90, length=0)
+    axis.tick_params(axis="y", rotation=0, length=0)
+    return figure
+
+
+@styled
+def confusion_grid(grids: Mapping[str, pd.DataFrame], columns: int = 4) -> Figure:
+    """Several confusion matrices of the same classes, small: each row a class, shaded by the share of its clips.
+
+    Args:
+        grids: Counts by title, as for :func:`confusion`.
+        columns: Matrices beside each other.
+    """
+    rows = -(-len(grids) // columns)
+    figure, axes = axes_grid(rows, columns, 2.3 * columns, 2.5 * rows)
+    for axis, (title, counts) in zip(axes, grids.items(), strict=False):
+        shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+        axis.imshow(shares, vmin=0, vmax=1, cmap="Blues", interpolation="nearest")
+        axis.set_title(as_mathtext(title), fontsize=9)
+    for number, axis in enumerate(axes):
+        axis.set(xticks=[], yticks=[])
+        axis.set_visible(number < len(grids))
+    return figure
+
+
+@styled
+def tsne_scatter(panels: Mapping[str, pd.DataFrame]) -> Figure:
+    """t-SNE coordinates of clips, a colour and shape for each group, one panel for each source.
+
+    Distances between far groups and the axes themselves mean nothing, so the axes carry no numbers.
+
+    Args:
+        panels: By title, one line per clip: ``x``, ``y``, ``group``.
+    """
+    figure, axes = axes_grid(1, len(panels), 0.6 + 5.2 * len(panels), 5.4)
+    for axis, (title, points) in zip(axes, panels.items(), strict=True):
+        for group, (colour, marker) in group_style(points["group"].tolist()).items():
+            of_group = points[points["group"] == group]
+            dot: Any = {"color": colour, "marker": marker, "s": 20, "alpha": 0.75, "linewidths": 0}
+            axis.scatter(of_group["x"], of_group["y"], label=group, **dot)
+        axis.set_title(as_mathtext(title))
+        axis.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2", aspect="equal", adjustable="datalim")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), fontsize=8.5, ncols=2, markerscale=1.4)
+    return figure
+
+
+@styled
+def learning_curves(curves: pd.DataFrame, *, x: str, panels: Sequence[str], by: str = "") -> Figure:
+    """Curves over epochs, one panel for each quantity; several of one name become their mean and range.
+
+    Args:
+        curves: One line per point.
+        x: Column of the horizontal axis, for instance ``epoch``.
+        panels: Columns to draw, one panel each.
+        by: Column that names the curve; empty for one curve.
+    """
+    figure, axes = axes_grid(1, len(panels), 0.4 + 4.2 * len(panels), 3.4)
+    names = list(dict.fromkeys(curves[by])) if by else [""]
+    for axis, quantity in zip(axes, panels, strict=True):
+        for name, look in zip(names, curve_styles(len(names)), strict=True):
+            points = (curves[curves[by] == name] if by else curves).groupby(x)[quantity]
+            mean, low, high = points.mean(), points.min(), points.max()
+            axis.plot(mean.index, mean, label=as_mathtext(str(name)) or None, **look)
+            if (high > low).any():
+                axis.fill_between(mean.index, low, high, color=look["color"], alpha=0.15, linewidth=0)
+        axis.set(xlabel=x, ylabel=quantity)
+        axis.grid()
+    if by:
+        axes[-1].legend(fontsize=8.5)
+    return figure
+
+
+@styled
+def status_bars(counts: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Published rows of each paper by status, as one stacked bar each, with their numbers.
+
+    Args:
+        counts: Papers by statuses, from :func:`companion.results.scorecard.status_counts`.
+        names: What to call each paper.
+    """
+    figure, (axis,) = axes_grid(1, 1, 8.0, 1.2 + 0.55 * len(counts))
+    left = np.zeros(len(counts))
+    labels = [names[paper] for paper in counts.index]
+    for status in STATUSES:
+        n = counts[status].to_numpy()
+        colour = _STATUS_COLOURS[status]
+        axis.barh(labels, n, 0.62, left=left, color=colour, edgecolor="#555555", linewidth=0.7, label=status)
+        for y, (start, width) in enumerate(zip(left, n, strict=True)):
+            if width:
+                dark = status in ("exact", "reproduced")
+                look: Any = {"color": "white" if dark else "#222222", "rotation": 90 if width < 4 else 0}
+                axis.annotate(f"{width}", (start + width / 2, y), ha="center", va="center", fontsize=8.5, **look)
+        left += n
+    axis.invert_yaxis()
+    axis.set_xlabel("published rows")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.42, -0.28), ncols=len(STATUSES), fontsize=8.5)
+    return figure

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from companion.profiles import PROFILES
-from companion.report.display import Shown, download_link, escape, notebook_address, notebook_link
-from companion.report.published import SHORT_NAMES, bibtex
-from companion.report.runs import Run
+from companion.report.shown import Shown, download_link, escape, notebook_address, notebook_link
+from companion.results.published import bibtex, short_names
+from companion.results.run import Run
 
 _MAIN_VERSIONS = ("companion", "python", "torch", "numpy", "scikit-learn", "librosa")
 
@@ -92,7 +92,7 @@ def citation(paper: str) -> Shown:
     Args:
         paper: As in published.csv, for instance ``Kumar2018``.
     """
-    entry, title = bibtex(paper), f"Cite {SHORT_NAMES[paper]}"
+    entry, title = bibtex(paper), f"Cite {short_names()[paper]}"
     return Shown(
         f"<details><summary>{escape(title)}</summary><pre>{escape(entry)}</pre></details>",
         f"{title}:\n\n```bibtex\n{entry}\n```",

@@ -2,7 +2,7 @@
 
 import re
 
-from companion.report.display import escape
+from companion.report.shown import escape
 
 _NETWORK = re.compile(r"\bN_([A-Z])(?:\^([IVX]+)|_(slat))?(?![A-Za-z0-9])")
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from companion.report.comparison import Comparison, compare
-from companion.report.display import Shown, escape, scrolling
-from companion.report.published import SHORT_NAMES
-from companion.report.runs import Run
+from companion.report.evidence import Cells, gather
+from companion.report.shown import Shown, escape, scrolling
 from companion.report.symbols import as_html
+from companion.results.published import short_names
+from companion.results.run import Run
 
 
 def comparison_table(
@@ -23,15 +23,15 @@ def comparison_table(
     Args:
         paper: As in published.csv.
         item: Item of published.csv, or another name under which runs keep controls and variants.
-        recorded: Recorded runs by profile, from :func:`companion.report.runs.recorded`.
+        recorded: Recorded runs by profile, from :func:`companion.results.run.recorded`.
         build: This build's run.
         caption: Above the table; the item's name by default.
     """
-    compared = compare(paper, item, recorded, build)
+    compared = gather(paper, item, recorded, build)
     measures = list(dict.fromkeys(str(key[2]) for key in compared.cells.index))
     heads, markup, words = _name_columns(compared, measures)
     if compared.was_published:
-        author = SHORT_NAMES.get(paper, paper)
+        author = short_names().get(paper, paper)
         heads.append((f"published{_small(author)}", f"published, {author}"))
         words.append(_printed(compared))
         markup.append([f'<span class="number">{escape(value)}</span>' for value in words[-1]])
@@ -46,7 +46,7 @@ def comparison_table(
 
 
 def _name_columns(
-    compared: Comparison, measures: list[str]
+    compared: Cells, measures: list[str]
 ) -> tuple[list[tuple[str, str]], list[list[str]], list[list[str]]]:
     """Headings and cells that name a row; the measure only where the rows differ in it."""
     heads = ["row", "column", "measure"][: 2 if len(measures) == 1 else 3]
@@ -54,7 +54,7 @@ def _name_columns(
     return [(head, head) for head in heads], [[as_html(name) for name in column] for column in names], names
 
 
-def _printed(compared: Comparison) -> list[str]:
+def _printed(compared: Cells) -> list[str]:
     """Published values as they are printed."""
     return [str(text) for text in compared.cells["published"]]
 

@@ -5,8 +5,8 @@ optimiser's moments, the generator and the running sums, so a resumed run ends b
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,9 +15,11 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
 from companion.errors import CompanionError
+from companion.training.rates import Progress, Rate, constant
 from companion.training.state import State, restore, save, write_curve
 
 
@@ -37,27 +39,35 @@ class Schedule:
     """How long and how fast to train.
 
     Args:
-        epochs: Passes over the examples.
+        epochs: Passes over the examples, at most.
         batch_size: Examples in a step.
-        lr: Highest learning rate of Adam.
-        decay: ``constant``, or ``cosine``: a linear rise over the first tenth, then a cosine to zero.
+        lr: Highest learning rate.
+        rate: Rule of the learning rate; see :mod:`companion.training.rates`.
+        clip_value: Largest absolute value of any gradient; None for any.
+        clip_norm: Largest Euclidean norm of all gradients together; None for any.
+        patience: Epochs without a better validation after which training ends; None for never.
         checkpoint_every: Steps between checkpoints; one is also made after every epoch.
     """
 
     epochs: int
     batch_size: int = 16
     lr: float = 1e-3
-    decay: str = "constant"
+    rate: Rate = constant
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    patience: int | None = None
     checkpoint_every: int = 100
 
-    def rate(self, step: int, n_steps: int) -> float:
-        """Learning rate of a step, counted from 0."""
-        if self.decay == "constant":
-            return self.lr
-        rise = max(1, n_steps // 10)
-        if step < rise:
-            return self.lr * (step + 1) / rise
-        return self.lr * 0.5 * (1.0 + math.cos(math.pi * (step - rise) / max(1, n_steps - rise)))
+    @property
+    def words(self) -> str:
+        """The schedule as text, the same in every process."""
+        rule = getattr(self.rate, "__qualname__", repr(self.rate))
+        return f"{replace(self, rate=constant)} {rule}".replace(repr(constant), "rule")
+
+
+def adam(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
+    """Adam as published (Kingma, Ba 2015)."""
+    return torch.optim.Adam(parameters, lr=lr)
 
 
 def fit(
@@ -71,6 +81,8 @@ def fit(
     seed: int,
     folder: Path,
     fabric: Fabric,
+    optimizer: Callable[[Iterable[nn.Parameter], float], Optimizer] = adam,
+    minimise: bool = False,
     label: str = "training",
 ) -> State:
     """Train, keep the weights that validate best, and survive being killed.
@@ -81,10 +93,12 @@ def fit(
         loss: (input, target) to a scalar.
         validate: Measures of the network on validation data; must be deterministic.
         schedule: How long and how fast.
-        monitor: The measure to maximise.
+        monitor: The measure that decides which weights are best.
         seed: Seed of the order of batches and of anything random in the network.
         folder: Where the checkpoint and the log ``curve.csv`` live; a checkpoint found there is resumed.
         fabric: Device and precision.
+        optimizer: From the parameters that learn and the learning rate to an optimiser.
+        minimise: A smaller value of ``monitor`` is better.
         label: Shown beside the progress bar.
 
     Returns:
@@ -95,15 +109,16 @@ def fit(
         CheckpointError: The checkpoint found in ``folder`` belongs to another network or schedule.
     """
     torch.manual_seed(seed)
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(model.parameters(), lr=schedule.lr)
-    network, optimizer = fabric.setup(model, optimizer)
-    state = State(model, optimizer)
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    network, fabric_optimizer = fabric.setup(model, optimizer(learning, schedule.lr))
+    state = State(model, fabric_optimizer)
+    sign = -1.0 if minimise else 1.0
     run_id = {
-        "schedule": asdict(schedule),
+        "schedule": schedule.words,
+        "optimizer": repr(fabric_optimizer.optimizer),
         "seed": seed,
         "examples": len(examples.lengths),
-        "monitor": monitor,
+        "monitor": f"{'-' if minimise else ''}{monitor}",
     }
     checkpoint = folder / "checkpoint.safetensors"
     if checkpoint.is_file():
@@ -114,34 +129,44 @@ def fit(
     n_batches = len(list(batches(examples.lengths, schedule.batch_size, seed, 0)))
     n_steps = n_batches * schedule.epochs
     with tqdm(total=n_steps, initial=state.epoch * n_batches + state.batch, desc=label, unit="step") as bar:
-        while state.epoch < schedule.epochs:
+        while state.epoch < schedule.epochs and not stalled(state.curve, monitor, sign, schedule.patience):
             order = list(batches(examples.lengths, schedule.batch_size, seed, state.epoch))
             network.train()
             for indices in order[state.batch :]:
-                rate = schedule.rate(state.epoch * n_batches + state.batch, n_steps)
-                state.loss_sum += train_step(network, optimizer, examples, indices, loss, rate, fabric)
+                progress = Progress(state.epoch * n_batches + state.batch, n_steps, state.curve)
+                rate = schedule.rate(progress, schedule.lr)
+                state.loss_sum += train_step(network, fabric_optimizer, examples, indices, loss, rate, fabric, schedule)
                 state.batch += 1
                 bar.update()
                 bar.set_postfix(loss=f"{state.loss_sum / state.batch:.4f}", refresh=False)
                 if state.batch % schedule.checkpoint_every == 0:
                     save(state, checkpoint, run_id)
-            finish_epoch(state, network, validate, monitor, len(order))
+            finish_epoch(state, network, validate, monitor, sign, len(order))
             save(state, checkpoint, run_id)
             write_curve(folder / "curve.csv", state.curve)
     model.load_state_dict(state.best_model)
     return state
 
 
+def stalled(curve: Sequence[Mapping[str, float]], monitor: str, sign: float, patience: int | None) -> bool:
+    """Whether the best epoch lies ``patience`` epochs back."""
+    if patience is None or not curve:
+        return False
+    values = [sign * row[monitor] for row in curve]
+    return len(values) - 1 - values.index(max(values)) >= patience
+
+
 def train_step(
     network: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     examples: Examples,
     indices: NDArray[np.int64],
     loss: Callable[[Any, Tensor], Tensor],
     rate: float,
     fabric: Fabric,
+    schedule: Schedule,
 ) -> float:
-    """One step of Adam at a given learning rate; returns the batch's loss."""
+    """One step of the optimiser at a given learning rate; returns the batch's loss."""
     x, y = (fabric.to_device(tensor) for tensor in examples.batch(indices))
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -154,6 +179,10 @@ def train_step(
             repair="lower the learning rate, or train in 32-bit precision",
         )
     fabric.backward(value)
+    if schedule.clip_value is not None:
+        fabric.clip_gradients(network, optimizer, clip_val=schedule.clip_value)
+    if schedule.clip_norm is not None:
+        fabric.clip_gradients(network, optimizer, max_norm=schedule.clip_norm)
     optimizer.step()
     return float(value.detach())
 
@@ -163,17 +192,24 @@ def finish_epoch(
     network: nn.Module,
     validate: Callable[[nn.Module], Mapping[str, float]],
     monitor: str,
+    sign: float,
     n_batches: int,
 ) -> None:
-    """Validate, remember the best weights, write the epoch's row."""
+    """Validate, remember the best weights, write the epoch's row. ``sign`` is −1 where less is better."""
     network.eval()
     with torch.inference_mode():
         measures = dict(validate(network))
+    if not math.isfinite(measures[monitor]):
+        raise CompanionError(
+            f"validation gave {monitor} = {measures[monitor]}",
+            expected="a finite measure to choose the best epoch by",
+            repair="validate on examples of every class, or watch another measure",
+        )
     state.epoch += 1
     rate = state.optimizer.param_groups[0]["lr"]
     state.curve.append({"epoch": state.epoch, "loss": state.loss_sum / n_batches, **measures, "lr": rate})
-    if measures[monitor] > state.best:
-        state.best = measures[monitor]
+    if sign * measures[monitor] > state.best:
+        state.best = sign * measures[monitor]
         state.best_model = {name: value.detach().clone() for name, value in state.model.state_dict().items()}
     state.batch, state.loss_sum = 0, 0.0
 

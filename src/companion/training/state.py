@@ -24,11 +24,11 @@ class State:
 
     Args:
         model: The network in training.
-        optimizer: Its Adam.
+        optimizer: Its optimiser.
         epoch: Epochs completed.
         batch: Batches completed in the current epoch.
         loss_sum: Sum of the current epoch's batch losses.
-        best: Best validation score so far.
+        best: Best validation score so far, negative where less is better.
         best_model: The weights that reached it.
         curve: One row an epoch: loss, validation measures, learning rate.
     """
@@ -50,7 +50,8 @@ def save(state: State, path: Path, run_id: Mapping[str, Any]) -> None:
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in state.best_model.items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+        named = {name: value for name, value in moments.items() if isinstance(value, torch.Tensor)}
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in named.items()}
     tensors["generator"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["generator.cuda"] = torch.cuda.get_rng_state()

@@ -1,1 +1,0 @@
-"""One module a chapter: a Config for each profile, and a run that returns result rows."""

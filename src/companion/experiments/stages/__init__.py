@@ -1,1 +1,0 @@
-"""Stages that several experiments share; each is computed once and found again."""

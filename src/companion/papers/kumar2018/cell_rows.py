@@ -1,0 +1,151 @@
+"""From predictions to result rows: accuracies, paired differences and counts, with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from companion.evaluation.bootstrap import Interval, cluster_interval, paired_difference
+from companion.evaluation.mixture_bootstrap import SEPARATOR, fold_accuracy, membership, mixture_bootstrap
+from companion.papers.kumar2018.adaptation import COLUMNS, Target
+from companion.papers.kumar2018.cells import OWN_OUTPUT, PLAIN, STANDARDISED, Cells, Key
+from companion.papers.kumar2018.source import Source
+from companion.results.rows import Rows, bare
+
+ADAPTED = ("N_T^I", "N_T^II", "N_T^III")
+POINTS = "accuracy difference, points"
+
+
+class Table:
+    """Correctness of every cell, and the rows made from it.
+
+    Args:
+        target: The task.
+        correct: Was each clip right, 0 to 1? One array a cell. Shape: ``(S, N)``.
+        rows: Where rows go.
+        n_resamples: Resamples of the bootstrap.
+        seed: Seed of the bootstrap.
+    """
+
+    def __init__(
+        self, target: Target, correct: Mapping[Key, NDArray[Any]], rows: Rows, n_resamples: int, seed: int
+    ) -> None:
+        self.target, self.correct, self.rows = target, dict(correct), rows
+        self.n_resamples, self.seed = n_resamples, seed
+
+    def accuracy(
+        self,
+        key: Key,
+        item: str,
+        row: str = "",
+        column: str = "",
+        note: str = "",
+        measure: str = "accuracy %",
+        kept: NDArray[np.bool_] | None = None,
+    ) -> Interval:
+        """Add the accuracy of a cell in percent: the mean over folds, as published. ``kept``: clips that count."""
+        interval = self._interval(self.correct[key], None, kept)
+        self.rows.add(item, row or key.row, column or key.column, measure, interval, note, scale=100)
+        return interval
+
+    def difference(
+        self, a: Key, b: Key, item: str, row: str, column: str, kept: NDArray[np.bool_] | None = None
+    ) -> Interval:
+        """Add the accuracy of ``a`` minus that of ``b`` in percentage points, on the same clips."""
+        interval = self._interval(self.correct[a], self.correct[b], kept)
+        self.rows.add(item, row, column, POINTS, interval, scale=100)
+        return interval
+
+    def count(self, row: str, column: str, value: int) -> None:
+        """Add a count behind a claim that the paper makes in words."""
+        clips, recordings = len(self.target.labels), len(membership(self.target.recordings)[0])
+        found = bare(value, n_clips=clips, n_recordings=recordings, n_seeds=max(map(len, self.correct.values())))
+        self.rows.add("Prose", row, column, "count", found)
+
+    def _interval(self, correct: NDArray[Any], other: NDArray[Any] | None, kept: NDArray[np.bool_] | None) -> Interval:
+        """Of an accuracy, or of its difference to another; clips of several recordings need their own bootstrap."""
+        counted = slice(None) if kept is None else kept
+        recordings, folds = self.target.recordings[counted], self.target.folds[counted]
+        correct, other = correct[:, counted], None if other is None else other[:, counted]
+        rng = np.random.default_rng(self.seed)  # the same draws for every row: rows differ by what they measure alone
+        settings = {"n_resamples": self.n_resamples}
+        if any(SEPARATOR in recording for recording in recordings.tolist()):
+            scores = correct.astype(float) if other is None else correct.astype(float) - other
+            found = mixture_bootstrap(
+                fold_accuracy(scores, folds), recordings, rng, difference=other is not None, **settings
+            )
+            # What is scaled up may leave the scale that an accuracy, or a difference of two, has.
+            return replace(found, low=max(found.low, 0.0 if other is None else -1.0), high=min(found.high, 1.0))
+        if other is None:
+            return cluster_interval(correct, recordings, folds, rng, **settings)
+        return paired_difference(correct, other, recordings, folds, rng, **settings)
+
+
+def item_of(key: Key, table: str, controls: str) -> str:
+    """The published table's name for its fourteen cells, another for everything else."""
+    if not key.probe:
+        return "Own output"
+    suffix = ", standardised" if key.probe == STANDARDISED else ""
+    return (table if key.trunk == "source" else controls) + suffix
+
+
+def row_of(key: Key) -> str:
+    """The network's name, with its trunk where that is not the trained one."""
+    return f"{key.row} (untrained trunk)" if key.trunk == "untrained" else key.row
+
+
+def best_f1(cells: Cells) -> Key:
+    """The F1 representation that the training folds, not the test folds, prefer."""
+    candidates = [
+        key for key in cells.found if key.trunk == "source" and key.probe == PLAIN and key.column.startswith("F1")
+    ]
+    return max(candidates, key=lambda key: float(np.mean([cell.inner_accuracy for cell in cells.found[key]])))
+
+
+def paired_rows(table: Table, probe: str, item: str) -> None:
+    """Paired tests of what the paper says of its tables, and of whether it is transfer at all."""
+
+    def cell(row: str, column: str, trunk: str = "source") -> Key:
+        return Key(trunk, row, column, probe)
+
+    def differ(a: Key, b: Key, row: str, column: str) -> None:
+        if a in table.correct and b in table.correct:
+            table.difference(a, b, item, row, column)
+
+    for row in ADAPTED:
+        for column in COLUMNS:
+            differ(cell(row, column), cell("N_S", column), f"{row} - N_S", column)
+    for row in ("N_S", *ADAPTED):
+        for layer in ("F1", "F2"):
+            differ(cell(row, f"{layer} max"), cell(row, f"{layer} avg"), row, f"{layer} max - {layer} avg")
+    for row in ("N_S", "N_T^II", "N_T^III"):
+        differ(cell(row, "F2 max"), cell(row, "F1 max"), row, "F2 max - F1 max")
+    for row in ("N_S", *ADAPTED):
+        for column in COLUMNS:
+            differ(cell(row, column), cell(row, column, "untrained"), f"{row} - {row} (untrained trunk)", column)
+    differ(cell("N_S", "F1 max"), cell("log-mel statistics", "features", "none"), "N_S - log-mel statistics", "F1 max")
+    differ(cell("N_S", "F1 max"), cell("N_S from scratch", "F1 max", "none"), "N_S - N_S from scratch", "F1 max")
+    own = Key("none", "N_S from scratch", OWN_OUTPUT, "")
+    differ(cell("N_S", "F1 max"), own, "N_S - N_S from scratch", f"F1 max - {OWN_OUTPUT}")
+    if probe == STANDARDISED:
+        for row, column in (("N_S", "F1 max"), ("N_S", "F2 max"), ("N_T^III", "F2 max")):
+            differ(cell(row, column), Key("source", row, column, PLAIN), f"{row}, standardised - unscaled", column)
+
+
+def source_rows(rows: Rows, sources: Sequence[Source]) -> None:
+    """How well the source task was learned, on its validation recordings."""
+    counts = {
+        "n_clips": sources[0].n_validation, "n_recordings": sources[0].n_recordings, "n_seeds": len(sources),
+    }  # fmt: skip
+    for row, measure, name in (
+        ("N_S", "MAP", "MAP"),
+        ("N_S", "MAUC", "MAUC"),
+        ("level only", "MAP", "level-only MAP"),
+        ("level only", "MAUC", "level-only MAUC"),
+    ):
+        if name in sources[0].measures:
+            found = bare(float(np.mean([source.measures[name] for source in sources])), **counts)
+            note = "the best epoch was chosen on these recordings"
+            rows.add("Source task", row, "validation", measure, found, note, data=sources[0].description)

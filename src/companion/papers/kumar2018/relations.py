@@ -1,0 +1,256 @@
+"""What the units of F2 say of a scene: Fig. 2 (bottom) and section 4.4 of Kumar, Khadkevich, Fügen 2018.
+
+The units most active in a scene are listed for N_S and for the adapted networks, and scored against the recipes where
+these are known.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from companion.datasets.base import Dataset
+from companion.datasets.dcase2016_lists import TABLE_3
+from companion.evaluation import scene_events, scene_truth
+from companion.evaluation.bootstrap import Interval
+from companion.evaluation.mixture_bootstrap import Resamples, draw, membership
+from companion.experiment import Experiment, Findings, Task
+from companion.papers.kumar2018 import scenes
+from companion.papers.kumar2018.adaptation import Target, load_target, trunks
+from companion.papers.kumar2018.cells import keep_adapted
+from companion.papers.kumar2018.source import Source
+from companion.representations import segment_outputs
+from companion.results.published import load_audioset_names, load_published
+from companion.results.rows import Rows, bare
+
+ITEM, PAIRED = "Scene-event relations", "Paired, scene-event relations"
+NETWORKS = {"N_S": "", "N_T^II": "II", "N_T^III": "III"}
+"""Networks with an F2, and the method that adapts each."""
+
+MEASURES = ("precision at 5", "rank correlation")
+SCORED = ("count", "pmi", "log_odds")
+"""Relations that are scored; the share orders units as the count does."""
+
+BLOCK = 200  # resamples at a time: bounds memory
+
+Counts = NDArray[Any]
+
+
+def compute(task: Task) -> Findings:
+    """Rows and the table ``relations`` (network, score, scene, event, value, probability)."""
+    data: Dataset = task.inputs["scenes"]
+    target = load_target(data, task.work.n_jobs)
+    sources = scenes.source_networks(task)
+    counts = unit_counts(task, target, sources)
+    rows = Rows()
+    table = relation_rows(rows, target, sources[0].classes, counts, task.settings.n_resamples, task.seed)
+    n_recordings = len(membership(target.recordings)[0])
+    words = f"{data.name}: {len(data.clips)} clips of {n_recordings} recordings in {target.n_classes} scenes; "
+    words += f"source: {sources[0].description}"
+    return Findings(rows, {"relations": table}, words, n_recordings, task.seeds(task.settings.n_seeds))
+
+
+def unit_counts(task: Task, target: Target, sources: Sequence[Source]) -> dict[str, list[Counts]]:
+    """In how many segments of each clip each unit is among the five most active.
+
+    Returns:
+        For each network one array a seed. Shape: ``(N, C_S)``.
+    """
+    found: dict[str, list[Counts]] = {network: [] for network in NETWORKS}
+    for number, seed in enumerate(task.seeds(task.settings.n_seeds)):
+        source = sources[number % len(sources)]
+        outputs = trunks(source, target, task.work.device)
+        for network, method in NETWORKS.items():
+            if method:
+                segments = adapted_events(task, source, target, method, seed)
+            else:
+                segments = segment_outputs(source.network, outputs)[1] or []
+            found[network].append(scene_events.count_top(segments))
+    return found
+
+
+def adapted_events(task: Task, source: Source, target: Target, method: str, seed: int) -> list[NDArray[np.float32]]:
+    """F2 of every segment of every clip, by the network adapted without the clip's fold. Shape: ``(K, C_S)`` each."""
+    outputs = trunks(source, target, task.work.device)
+    segments: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)] * len(outputs)
+    for fold in np.unique(target.folds):
+        test = np.flatnonzero(target.folds == fold)
+        kept = keep_adapted(task, source, target, method, int(fold), seed)
+        ends = np.cumsum([outputs[i].shape[1] - 1 for i in test])
+        for i, found in zip(test, np.split(kept["F2 segments"], ends[:-1]), strict=True):
+            segments[int(i)] = found
+    return segments
+
+
+def relation_rows(
+    rows: Rows,
+    target: Target,
+    units: Sequence[str],
+    counts: Mapping[str, Sequence[Counts]],
+    n_resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Add rows of every network's lists, scored where the scenes have recipes.
+
+    Returns:
+        DataFrame: ``network``, ``score``, ``scene``, ``event``, ``value``, and ``probability`` where there are recipes.
+    """
+    scenes = np.array(target.dataset.classes)
+    labels = scenes[target.labels]
+    truth = written_truth(target, units)
+    table = relation_table(counts, labels, scenes, units, truth)
+    if truth is None:
+        printed_lists(rows, target, units, counts["N_T^III"])
+        return table
+    resamples = draw(target.recordings, len(counts["N_S"]), np.random.default_rng(seed), n_resamples)
+    scorer = Scorer(rows, labels, scenes, truth.to_numpy(), resamples)
+    for network, by_seed in counts.items():
+        for name in SCORED:
+            scorer.add(network, name, by_seed)
+    scorer.differences()
+    for network, by_seed in counts.items():
+        scorer.baselines(network, by_seed, np.random.default_rng(seed))
+    return table
+
+
+def printed_lists(rows: Rows, target: Target, units: Sequence[str], by_seed: Sequence[Counts]) -> None:
+    """For each scene of the paper's table, add the share of its events among our ten most frequent."""
+    published, names = load_published(), load_audioset_names("Kumar2018")
+    scenes = list(target.dataset.classes)
+    labels = np.array(scenes)[target.labels]
+    totals = np.sum([scene_events.by_scene(counts, labels, scenes) for counts in by_seed], axis=0)
+    found = {
+        TABLE_3.get(scene, scene): set(listed)
+        for scene, listed in zip(scenes, scene_events.most_frequent(totals, units), strict=True)
+    }
+    counted = {"n_clips": len(labels), "n_recordings": len(set(target.recordings)), "n_seeds": len(by_seed)}
+    for _, line in published[published["item"] == "Fig2 bottom table"].iterrows():
+        wanted = {names[word.strip()] for word in line["published"].split(",")}
+        if line["row"] in found and wanted <= set(units):
+            share = bare(len(wanted & found[line["row"]]) / len(wanted), **counted)
+            words = "share of the printed events among our ten"
+            rows.add(line["item"], line["row"], line["column"], line["measure"], share, words)
+
+
+def written_truth(target: Target, units: Sequence[str]) -> pd.DataFrame | None:
+    """Probabilities of the recipes; None for recorded scenes. Shape: scenes × units of F2.
+
+    A unit whose event no recipe holds has probability 0: listing it is an error. An event of a recipe that F2 has no
+    unit for can be listed by nobody, and is left out.
+    """
+    if not hasattr(target.dataset, "truth"):
+        return None
+    truth: pd.DataFrame = target.dataset.truth()
+    return truth.reindex(index=list(target.dataset.classes), columns=list(units), fill_value=0.0)
+
+
+def relation_table(
+    counts: Mapping[str, Sequence[Counts]],
+    labels: NDArray[Any],
+    scenes: NDArray[Any],
+    units: Sequence[str],
+    truth: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """Every scene and unit, long: the share of segments' lists that name it, and the recipe's probability."""
+    lines = []
+    for network, by_seed in counts.items():
+        totals = np.mean([scene_events.by_scene(one, labels, list(scenes)) for one in by_seed], axis=0)
+        for name, relation in scene_events.RELATIONS.items():
+            scores = relation(totals)
+            frame = pd.DataFrame(scores, index=pd.Index(scenes, name="scene"), columns=list(units))
+            long = frame.melt(ignore_index=False, var_name="event", value_name="value").reset_index()
+            lines.append(long.assign(network=network, score=name))
+    table = pd.concat(lines, ignore_index=True)
+    if truth is not None:
+        written = truth.rename_axis("scene").melt(ignore_index=False, var_name="event", value_name="probability")
+        table = table.merge(written.reset_index(), on=["scene", "event"], how="left")
+    return table.round({"value": 5})
+
+
+class Scorer:
+    """Scores of lists against recipes under one set of resamples.
+
+    Args:
+        rows: Where rows go.
+        labels: Scene of every clip. Shape: ``(N,)``.
+        scenes: Scenes S.
+        truth: Probability that a recipe has a unit's event heard. Shape: ``(S, C_S)``.
+        resamples: Weights of the clips.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        labels: NDArray[Any],
+        scenes: NDArray[Any],
+        truth: NDArray[np.float64],
+        resamples: Resamples,
+    ) -> None:
+        self.rows, self.labels, self.scenes = rows, labels, scenes
+        self.truth, self.resamples = truth, resamples
+        self._values: dict[tuple[str, str, str], NDArray[np.float64]] = {}
+
+    def add(self, network: str, score: str, by_seed: Sequence[Counts]) -> None:
+        """Score one network's lists by one relation, and add the rows."""
+        weights = np.vstack([np.ones(len(self.labels)), self.resamples.weights])
+        found: NDArray[np.float64] = np.empty((len(MEASURES), len(by_seed), len(weights)))
+        for column, counts in enumerate(by_seed):
+            for start in range(0, len(weights), BLOCK):
+                part = slice(start, start + BLOCK)
+                scores = scene_events.RELATIONS[score](self._totals(counts, weights[part]))
+                found[:, column, part] = self._measures(scores)
+        for measure, values in zip(MEASURES, found, strict=True):
+            self._values[network, score, measure] = values
+            self.rows.add(ITEM, network, score, measure, self._interval(values))
+
+    def differences(self) -> None:
+        """Paired differences: adaptation against none, other relations against counting."""
+        for measure in MEASURES:
+            for score in SCORED:
+                for network in ("N_T^II", "N_T^III"):
+                    self._differ((network, score), ("N_S", score), f"{network} - N_S", score, measure)
+            for network in NETWORKS:
+                for score in SCORED[1:]:
+                    self._differ((network, score), (network, "count"), network, f"{score} - count", measure)
+
+    def baselines(self, network: str, by_seed: Sequence[Counts], rng: np.random.Generator) -> None:
+        """What one network's lists are held against: one list for every scene, and permuted names."""
+        totals = np.mean([self._totals(counts, np.ones(len(self.labels))) for counts in by_seed], axis=0)
+        for measure, value in zip(MEASURES, self._measures(scene_events.globally_active(totals)), strict=True):
+            found = bare(float(value), **self._counted())
+            self.rows.add(ITEM, f"globally most active units of {network}", "count", measure, found)
+        for names in ("units", "scenes"):
+            for score in SCORED:
+                scores = scene_events.RELATIONS[score](totals)
+                permuted = scene_truth.permutation_baseline(scores, self.truth, rng, names=names)
+                scored = zip(MEASURES, (permuted.precision, permuted.correlation), permuted.p_values, strict=True)
+                for measure, values, p in scored:
+                    low, high = np.quantile(values, [0.025, 0.975])
+                    interval = Interval(float(values.mean()), float(low), float(high), **self._counted())
+                    note = f"middle 95 % of permutations; the list of all seeds together against them: p = {p:.4f}"
+                    self.rows.add(ITEM, f"permuted {names} of {network}", score, measure, interval, note)
+
+    def _differ(self, a: tuple[str, str], b: tuple[str, str], row: str, column: str, measure: str) -> None:
+        gain = self._interval(self._values[*a, measure] - self._values[*b, measure], difference=True)
+        self.rows.add(PAIRED, row, column, f"{measure} difference", gain)
+
+    def _totals(self, counts: Counts, weight: NDArray[np.float64]) -> Counts:
+        return scene_events.by_scene(counts, self.labels, list(self.scenes), weight)
+
+    def _measures(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean over scenes of both measures. Shape: ``(…, S, C_S)`` to ``(…,)`` each."""
+        precision = scene_truth.precision_at(scores, self.truth).mean(-1)
+        return precision, scene_truth.rank_correlation(scores, self.truth)
+
+    def _interval(self, values: NDArray[np.float64], *, difference: bool = False) -> Interval:
+        return self.resamples.interval(values[:, 0], values[:, 1:].T, difference=difference, centred=True)
+
+    def _counted(self) -> dict[str, int]:
+        n_seeds = self.resamples.shares.shape[1]
+        return {"n_clips": len(self.labels), "n_recordings": self.resamples.n_recordings, "n_seeds": n_seeds}
+
+
+experiment = Experiment(__name__, scenes.PROFILES, compute, scenes.inputs)
+run, find = experiment.run, experiment.find
