@@ -320,7 +320,7 @@ def _chosen(kind: str, name: str, known: Mapping[str, Any]) -> Any:
 
 
 def _checkout() -> Path:
-    from companion.results.checkout import repository_root
+    from companion.checkout import repository_root
 
     root = repository_root()
     if root is None:

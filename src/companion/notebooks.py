@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion.checkout import repository_root
 from companion.errors import CompanionError, ParameterError, StoreError
 from companion.profiles import parse_parameters
-from companion.results.checkout import repository_root
 
 # Each of these libraries counts its threads for itself.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")

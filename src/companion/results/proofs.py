@@ -10,8 +10,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from companion.atomic import write_json
+from companion.checkout import repository_root
 from companion.errors import DataError
-from companion.results.checkout import repository_root
 from companion.results.criteria import load_criteria
 
 REPORT = Path("_build", "facts.json")

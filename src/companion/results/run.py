@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from companion.atomic import replace_folder
+from companion.checkout import recorded_folder
 from companion.errors import DataError, StoreError
-from companion.results.checkout import recorded_folder
 from companion.results.provenance import checked_provenance
 from companion.results.rows import checked_rows, read_csv
 
