@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from companion.experiment import Findings
-from companion.papers.kumar2018 import transfer
-from papers.kumar2018.tiny import TINY_TRANSFER
+from companion.papers.kumar2018 import scenes, transfer
+from papers.kumar2018.tiny import TINY_SCENES, TINY_TRANSFER
 from worlds import Disturbed, with_inputs
 
 
@@ -44,3 +44,18 @@ def in_cache(paper_cache: Path) -> Iterator[None]:
 def transferred(in_cache: None, events_world: Disturbed) -> Findings:
     """The chapter on transfer, run on the smallest data."""
     return transfer.compute(with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world))
+
+
+@pytest.fixture(scope="session")
+def scenes_world() -> Disturbed:
+    """Thirty-two recordings of four synthetic scenes in four folds."""
+    from companion.datasets.synthetic import SyntheticScenes
+
+    chosen = ("pond", "street", "workshop", "kitchen")
+    return Disturbed(SyntheticScenes(0, scenes=chosen, recordings_per_scene=8, duration=3.5), folds=4)
+
+
+@pytest.fixture(scope="session")
+def places(in_cache: None, scenes_world: Disturbed) -> Findings:
+    """The chapter on scenes, run on the smallest data."""
+    return scenes.compute(with_inputs(scenes.experiment, TINY_SCENES, scenes=scenes_world))

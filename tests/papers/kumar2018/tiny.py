@@ -16,3 +16,10 @@ TINY_TRANSFER: dict[str, Any] = {
     "patience": 1.0,
     "n_resamples": 50,
 }
+
+TINY_SCENES: dict[str, Any] = {
+    **{name: value for name, value in TINY_TRANSFER.items() if name != "scratch"},
+    "n_components": 2,
+    "clips_per_scene": 4,
+    "duration": 3.5,
+}

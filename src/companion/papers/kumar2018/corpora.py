@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
+from companion.checkout import event_table
 from companion.datasets.base import Dataset
 from companion.events import read_table
 from companion.profiles import Settings
-from companion.results.checkout import checkout
 
 
 class WeakSettings(Settings):
@@ -51,7 +51,7 @@ def weak_corpus(settings: WeakSettings, seed: int, data: Path) -> Dataset:
 
     return source_mixtures(
         ESC50(data),
-        read_table(checkout() / "data" / "events" / "esc50.csv"),
+        read_table(event_table()),
         sizes={"train": settings.n_train, "validation": settings.n_validation, "test": settings.n_test},
         seed=settings.seed,
         rule=MixtureRule(duration=settings.duration),
@@ -82,5 +82,5 @@ def scene_corpus(name: str, seed: int, data: Path, clips_per_scene: int, duratio
     from companion.datasets.esc50 import ESC50
     from companion.datasets.esc50_scenes import RestagedScenes
 
-    cuts = read_table(checkout() / "data" / "events" / "esc50.csv")
+    cuts = read_table(event_table())
     return RestagedScenes(ESC50(data), cuts, clips_per_scene=clips_per_scene, duration=duration)
