@@ -312,13 +312,12 @@ def test_registry():
 
 
 def test_unknown_and_damaged_entries(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="'nothing'"):
+    monkeypatch.setattr(download, "shipped", lambda name: tmp_path)
+    with pytest.raises(DataError, match="'nothing'") as caught:
         registered("nothing")
-    folder = tmp_path / "data" / "registry"
-    folder.mkdir(parents=True)
+    assert caught.value.repair
     for content in ("{", "[]", json.dumps({"name": "nothing"})):
-        (folder / "nothing.json").write_text(content)
+        (tmp_path / "nothing.json").write_text(content)
         with pytest.raises(DataError, match=r"nothing\.json is damaged") as caught:
             registered("nothing")
         assert "git checkout" in caught.value.repair

@@ -80,7 +80,8 @@ def registered_files(name: str) -> tuple[Remote, ...]:
 def _entry(name: str, parse: Callable[[Any], T]) -> T:
     entry = shipped("registry") / f"{name}.json"
     if not entry.is_file():
-        raise DataError(f"no download is registered as {name!r}", expected=f"data/registry/{name}.json")
+        problem = f"no download is registered as {name!r}"
+        raise DataError(problem, expected=f"data/registry/{name}.json", repair="companion fetch --help names them all")
     try:
         return parse(json.loads(entry.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
