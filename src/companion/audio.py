@@ -18,7 +18,7 @@ from companion.errors import AudioError
 Samples = NDArray[np.float32]
 
 READ = 2**20
-"""Values read at a time: a clip of ten seconds in one piece, and no file's head decides how much memory is asked for."""
+"""Values read at a time: a clip of ten seconds in one piece, whatever length a header makes up."""
 
 BLOCK = 2**16
 """Samples written at a time: libsndfile's Vorbis encoder overflows the stack on a minute in one piece."""
