@@ -38,6 +38,7 @@ SHOWN = ("recordings", "segments", "segments, small batches")
 recording's labels, in batches so large that there are as many steps as for N_S (N_S^slat); or in small batches, with
 more steps."""
 
+
 class SourceSettings(Settings):
     """How N_S and N_S^slat are trained. The paper states neither epochs nor batch size.
 

@@ -54,7 +54,6 @@ class TransferSettings(CellSettings):
         weights: A checkpoint in place of trained source networks: the authors' pickle, or this library's own.
         class_order: Class names of a pickle, one a line.
         scratch: How N_S is trained on the target alone.
-        n_resamples: Resamples of every interval.
     """
 
     target: Literal["synthetic", "esc10", "esc50"]
@@ -66,7 +65,6 @@ class TransferSettings(CellSettings):
     weights: str = ""
     class_order: str = ""
     scratch: SourceSettings
-    n_resamples: int = 2000
 
 
 PROFILES: Mapping[str, TransferSettings] = {
@@ -137,7 +135,7 @@ def compute(task: Task) -> Findings:
     cells = predict(task, target, sources)
     cells.add(scratch_cells(task, target))
     rows = Rows()
-    result_rows(rows, cells, settings.n_resamples, task.seed)
+    result_rows(rows, cells)
     source_rows(rows, sources)
     tables = cells.tables()
     if len(sources[0].curve):  # released weights come without one
@@ -148,10 +146,10 @@ def compute(task: Task) -> Findings:
     return Findings(rows, tables, words, n_recordings, task.seeds(settings.n_seeds))
 
 
-def result_rows(rows: Rows, cells: Cells, n_resamples: int, seed: int) -> None:
+def result_rows(rows: Rows, cells: Cells) -> None:
     """The fourteen cells, the controls, the tests of the claims."""
     target, correct = cells.target, cells.correct()
-    table = Table(target, correct, rows, n_resamples, seed)
+    table = Table(target, correct, rows)
     for key in correct:
         table.accuracy(key, item_of(key, TABLE, "Table2 controls"), row_of(key))
     best = best_f1(cells)
