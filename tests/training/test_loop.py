@@ -112,14 +112,6 @@ def test_nesterov_momentum_reaches_the_steps(tmp_path):
     assert weights == pytest.approx([1.9 + 2.71])
 
 
-def test_frozen_weights_do_not_move(tmp_path):
-    model = Walker(1.0, 1.0)
-    model.frozen = nn.Parameter(torch.ones(3), requires_grad=False)
-    fit(model, Steps(2), lambda output, target: output.mean() + 0 * model.frozen.sum(), lambda network: {"AP": 1.0},
-        Schedule(2, 2, lr=1.0), monitor="AP", seed=0, folder=tmp_path, fabric=Fabric(accelerator="cpu"))  # fmt: skip
-    assert model.frozen.tolist() == [1, 1, 1]
-
-
 # --- which weights are kept, and when it ends
 
 

@@ -1,6 +1,7 @@
 """The rules of the learning rate, beside values worked out by hand."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_cosine_rises_over_a_tenth_and_falls_to_zero():
 def test_cosine_of_a_few_steps_begins_at_the_top(n_steps):
     found = rates(cosine, n_steps)
     assert found[0] == 1.0
-    assert all(later <= earlier for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(found))
 
 
 @pytest.mark.parametrize(
@@ -55,4 +56,4 @@ def test_plateau_shrinks_whenever_patience_runs_out(values, times, minimise):
 
 
 def test_rules_without_settings_are_known_by_name():
-    assert RATES == {"constant": constant, "cosine": cosine}
+    assert (RATES["constant"], RATES["cosine"]) == (constant, cosine)

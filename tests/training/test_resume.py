@@ -149,7 +149,7 @@ def test_patience_counts_across_a_kill(tmp_path):
         {"width": 2},
         {"monitor": "other"},
     ],
-    ids=str,
+    ids=["epochs", "rate", "clipping", "optimiser", "seed", "network", "measure"],
 )
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, other):
     train(tmp_path)
