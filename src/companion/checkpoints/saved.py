@@ -75,7 +75,7 @@ def from_kept(kept: store.Kept, *, classes: Sequence[str] | None = None) -> Chec
         said = kept.facts
         # its weights come from the file: draw none, and leave the global generator alone
         with torch.device("meta"):
-            network = network_class(said["network"])(**said["architecture"]).eval()
+            network = network_class(str(said["network"]))(**said["architecture"]).eval()
         names = tuple(said["classes"])
         checkpoint = Checkpoint(network, names, str(said["features"]), dict(said["facts"]))
         n_classes = int(said["architecture"]["n_classes"])
@@ -160,7 +160,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Give a network its weights, after every layer's name and shape was compared.
 
     Raises:
-        CheckpointError: Names the first layer that does not fit, what was expected and what came.
+        CheckpointError: Names the first layer that does not fit or is not finite, what was expected and what came.
     """
     wanted = network.state_dict()
     repair = "use weights of the same width and number of classes, or " + AGAIN
@@ -171,6 +171,8 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
         if state[name].shape != value.shape:
             given = tuple(state[name].shape)
             raise CheckpointError(f"{path}: layer {name} has shape {given}", expected=expected, repair=repair)
+        if not bool(torch.isfinite(state[name]).all()):
+            raise CheckpointError(f"{path}: layer {name} is not finite", expected="numbers", repair=AGAIN)
     superfluous = sorted(state.keys() - wanted.keys())
     if superfluous:
         raise CheckpointError(
