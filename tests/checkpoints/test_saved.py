@@ -122,6 +122,8 @@ def test_no_name_in_a_file_imports_or_makes_anything_else(saved, monkeypatch, na
     before = set(sys.modules)
     with pytest.raises(CheckpointError, match="does not describe a network"):
         load(saved[1])
+    with pytest.raises((ValueError, ImportError)):  # and nothing is called to find out
+        network_class(str(name))
     assert not {module for module in set(sys.modules) - before if not module.startswith("companion.models.")}
 
 

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from companion.profiles import PROFILES
-from companion.report.provenance import collect, device_name, git_state, versions, without_folders
+from companion.results.provenance import collect, git_state, stamp, versions, without_folders
+
+STARTED = {"commit": "abc", "dirty": False, "versions": {}, "device": "cpu: a processor", "precision": "32-true",
+           "threads": 1, "instructions": []}  # fmt: skip
 
 
-def collected(profile="demo", **changes):
+def collected(**changes):
     facts = dict(
-        experiment="e", profile=profile, data="synthetic world", seeds=(0,), device="cpu",
-        command="companion run x", config={"epochs": 3}, wall_time=1.26, n_recordings=40,
+        experiment="e", profile="demo", evidence="synthetic", data="synthetic world", inputs={"corpus": "1a"},
+        seeds=(0,), command="companion run x", settings={"epochs": 3, "sizes": (1, 2)}, changed={"epochs": 3}, started=STARTED,
+        parts=[{"key": "k", "commit": "abc"}], wall_time=1.26, n_recordings=40,
     )  # fmt: skip
     return collect(**{**facts, **changes})
 
@@ -21,26 +24,20 @@ def collected(profile="demo", **changes):
 def test_everything_is_there_and_is_plain_json():
     facts = collected()
     assert json.loads(json.dumps(facts)) == facts
+    assert STARTED.items() <= facts.items()
     assert facts["date"].endswith("+00:00")
     assert facts["wall_time_s"] == 1.3
-    assert {"python", "numpy", "torch", "companion"} <= set(facts["versions"])
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-def test_evidence_follows_from_the_profile(profile):
-    assert collected(profile)["evidence"] == PROFILES[profile].evidence
+    assert facts["parts"] == [{"key": "k", "commit": "abc"}]
+    assert facts["inputs"] == {"corpus": "1a"}
 
 
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
-        ("companion run x -p data /home/me/corpora/ESC-50", "companion run x -p data …/ESC-50"),
+        ("companion run x --data /home/me/corpora/ESC-50", "companion run x --data …/ESC-50"),
         ("--data='/mnt/a/b' --seed 1", "--data='…/b' --seed 1"),
         ("https://example.org/a/b", "https://example.org/a/b"),
-        (
-            "kumar2018/transfer, 1/2, $COMPANION_DATA/ESC-50/audio",
-            "kumar2018/transfer, 1/2, $COMPANION_DATA/ESC-50/audio",
-        ),
+        ("kumar2018/transfer, 1/2, $COMPANION_DATA/ESC-50", "kumar2018/transfer, 1/2, $COMPANION_DATA/ESC-50"),
     ],
 )
 def test_folders_are_shortened_and_nothing_else(text, kept):
@@ -49,9 +46,17 @@ def test_folders_are_shortened_and_nothing_else(text, kept):
 
 
 def test_no_folder_of_this_machine_in_the_facts(tmp_path):
-    facts = collected(command=f"companion run {tmp_path}/x.ipynb", config={"data": tmp_path / "corpora"})
+    folders = {"weights": tmp_path / "w", "lists": [str(tmp_path / "l")]}
+    facts = collected(command=f"companion run {tmp_path}/x", settings=folders, changed=folders, data=f"in {tmp_path}")
     assert str(tmp_path) not in json.dumps(facts)
-    assert str(Path.home()) not in json.dumps(facts)
+
+
+def test_versions_name_what_touches_a_number():
+    assert {"python", "companion", "numpy", "torch", "scikit-learn"} <= set(versions())
+    assert versions()["numpy"].count(".") == 2
+
+
+# --- git
 
 
 def git(folder, *words):
@@ -59,32 +64,67 @@ def git(folder, *words):
     subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
 
 
-def test_a_changed_source_file_makes_a_checkout_dirty_and_a_page_does_not(tmp_path):
-    assert git_state(tmp_path) == ("", True)
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "a.py").write_text("x = 1\n")
-    (tmp_path / "README.md").write_text("one\n")
-    git(tmp_path, "init", "-q")
-    assert git_state(tmp_path) == ("", True)
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-q", "-m", "first")
-    commit, dirty = git_state(tmp_path)
+@pytest.fixture
+def repository(tmp_path):
+    """A checkout with one commit."""
+    root = tmp_path / "checkout"
+    (root / "src").mkdir(parents=True)
+    (root / "src" / "a.py").write_text("x = 1\n")
+    (root / "README.md").write_text("one\n")
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "first")
+    return root
+
+
+def test_a_commit_is_named(repository):
+    commit, dirty = git_state(repository)
     assert len(commit) == 40
     assert not dirty
-    (tmp_path / "README.md").write_text("two\n")
-    assert git_state(tmp_path) == (commit, False)
-    (tmp_path / "src" / "b.py").write_text("y = 2\n")
-    assert git_state(tmp_path) == (commit, True)
+    assert stamp({"device": "cpu"}).keys() == {"commit", "dirty", "versions", "device"}
 
 
-def test_without_git_a_run_still_has_provenance(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "place", ["src/a.py", "src/new.py", "requirements.lock", "pyproject.toml", "data/published/criteria.csv"]
+)
+def test_what_makes_a_number_makes_a_checkout_dirty(repository, place):
+    commit, _ = git_state(repository)
+    (repository / place).parent.mkdir(parents=True, exist_ok=True)
+    (repository / place).write_text("y = 2\n")
+    assert git_state(repository) == (commit, True)
+
+
+@pytest.mark.parametrize("place", ["README.md", "book/page.ipynb", "data/recorded/esc50/x/rows.csv", "tests/test_a.py"])
+def test_what_makes_none_does_not(repository, place):
+    commit, _ = git_state(repository)
+    (repository / place).parent.mkdir(parents=True, exist_ok=True)
+    (repository / place).write_text("two\n")
+    assert git_state(repository) == (commit, False)
+
+
+def test_a_repository_that_the_sources_happen_to_lie_in_says_nothing_of_them(repository):
+    inside = repository / "src"
+    assert git_state(inside) == ("", True)
+
+
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"])
+def test_the_environment_names_no_other_repository(repository, tmp_path, monkeypatch, name):
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    (other / "a").touch()
+    git(other, "add", ".")
+    git(other, "commit", "-q", "-m", "another")
+    expected = git_state(repository)
+    monkeypatch.setenv(name, str(other / ".git" if name == "GIT_DIR" else other))
+    assert git_state(repository) == expected
+
+
+def test_without_git_or_a_commit_code_counts_as_changed(repository, tmp_path, monkeypatch):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert git_state(empty) == ("", True)
+    git(empty, "init", "-q")
+    assert git_state(empty) == ("", True)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert git_state() == ("", True)
-    assert collected()["commit"] == ""
-
-
-def test_the_device_is_named_in_words():
-    name = device_name("cpu")
-    assert name.startswith("cpu: ")
-    assert "core" in name
-    assert versions()["numpy"]
+    assert git_state(repository) == ("", True)
