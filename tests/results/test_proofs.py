@@ -1,7 +1,5 @@
 """A fact counts as proved while the test that criteria.csv names has passed with the code as it stands."""
 
-import json
-
 import pytest
 
 from companion.errors import DataError
@@ -90,4 +88,3 @@ def test_the_named_tests_of_this_checkout_are_those_of_its_criteria():
     root = published_folder().parents[1]
     assert "tests/models/test_weak_cnn.py::test_896_frames_give_13_segments" in proofs.named_tests(root)
     assert all((root / test.partition("::")[0]).is_file() for test in proofs.named_tests(root))
-    json.dumps(proofs.named_tests(root))

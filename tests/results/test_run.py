@@ -121,7 +121,8 @@ def test_every_recorded_run_of_the_repository_is_whole():
 
 def test_a_table_that_was_handed_out_is_its_readers(make_run):
     run = make_run(lines=[LINE], tables={"tsne": pd.DataFrame({"x": [1]})})
-    run.table("tsne")["x"] = 5
+    table = run.table("tsne")
+    table.loc[0, "x"] = 5
     assert run.table("tsne")["x"].tolist() == [1]
 
 
