@@ -1,4 +1,4 @@
-"""The one graph: parts → notebooks → facts → staging folder → book.
+"""The one graph: parts → notebooks → facts → book.
 
 `companion build` calls it; by hand: `snakemake --cores 2 --config profile=demo`. Snakemake reruns a step when an input's
 content, the set of its inputs, its parameters or its command changed. Modification times alone start nothing: for files
@@ -21,7 +21,6 @@ THREADS = int(config.get("threads", 1))
 SPREAD = str(config.get("spread", "")).lower() in ("1", "true", "yes")
 PYTHON = shlex.quote(sys.executable)
 EXECUTED = f"_build/executed/{PROFILE}"
-STAGE = f"_build/stage/{PROFILE}"
 
 NOTEBOOKS = notebooks(Path("book"))
 PAGES = sorted(
@@ -67,7 +66,7 @@ wildcard_constraints:
 
 
 rule all:
-    input: "_build/html"
+    input: f"_build/{PROFILE}.book"
 
 
 rule part:
@@ -94,7 +93,7 @@ rule notebook:
         parts=parts,
         facts=lambda wildcards: ["_build/facts.json"] if wildcards.page == "scorecard" else [],
     output: EXECUTED + "/{page}.ipynb"
-    log: EXECUTED + "/{page}.log"
+    log: EXECUTED + "/{page}.run.log"
     params: profile=PROFILE
     threads: THREADS
     shell:
@@ -112,27 +111,17 @@ rule facts:
     shell: "{PYTHON} -m companion.cli prove"
 
 
-rule stage:
-    message: "gather the pages"
+rule book:
+    message: "render the book"
     input:
         executed=expand(EXECUTED + "/{page}.ipynb", page=NOTEBOOKS),
         pages=PAGES,
         papers="data/published/papers.bib",
         code=[os.path.relpath(code.PACKAGE / name) for name in ("book.py", "profiles.py")],
-    output: directory(STAGE)
-    params: profile=PROFILE
-    shell:
-        "{PYTHON} -m companion.cli stage --profile {params.profile} --output {output:q}"
-        " --bibliography {input.papers:q} 2>&1"
-
-
-rule book:
-    message: "render the book"
-    input: STAGE
-    output: directory("_build/html")
+    output: f"_build/{PROFILE}.book"
     log: "_build/logs/sphinx.log"
     params: profile=PROFILE
     shell:
-        "echo 'rendering  '{output:q}/index.html;"
-        " {PYTHON} -m companion.cli render --staged {input:q} --output {output:q} > {log:q} 2>&1"
-        " || {{ cat {log:q}; exit 1; }}"
+        "echo 'rendering  _build/html/index.html';"
+        " {PYTHON} -m companion.cli render --profile {params.profile} > {log:q} 2>&1"
+        " && date > {output:q} || {{ cat {log:q}; exit 1; }}"

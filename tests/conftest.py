@@ -1,6 +1,7 @@
 """What every test gets: an empty cache folder, one thread, and no network."""
 
 import os
+import signal
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -49,6 +50,20 @@ def cache(session_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     folder = tmp_path / "cache"
     monkeypatch.setenv("COMPANION_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def ten_seconds() -> Iterator[None]:
+    """Ends a test that waits for what never comes."""
+
+    def fail(*_: object) -> None:
+        pytest.fail("still waiting after ten seconds")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")

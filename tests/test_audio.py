@@ -1,10 +1,12 @@
 """Audio: what comes in is finite, mono and at the asked rate, whatever the file was."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
 
-from companion.audio import Audio, check, fit_length, frame_times, load, mix_down, resample, save
+from companion.audio import Audio, check, fit_length, frame_times, header, load, mix_down, resample, save
 from companion.errors import AudioError, StoreError
 
 
@@ -54,6 +56,129 @@ def test_saving_replaces_the_file_whole(tmp_path):
     save(path, Audio(tone(440, 8000), 8000))
     save(path, Audio(tone(880, 8000, 0.5), 8000))
     assert load(path).duration == 0.5
+
+
+# --- files that are not what they say
+
+
+def noise(seconds=5.0):
+    return np.random.default_rng(0).uniform(-0.5, 0.5, round(seconds * 44_100)).astype(np.float32)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".aiff", ".au", ".w64", ".flac", ".mp3"])
+def test_a_file_that_breaks_off_is_no_shorter_recording(tmp_path, suffix):
+    path = tmp_path / f"noise{suffix}"
+    soundfile.write(path, noise(), 44_100)
+    assert load(path).duration == pytest.approx(5.0, abs=0.1)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
+    with pytest.raises(AudioError, match=rf"noise\{suffix} breaks off after [23]|cannot read .*noise\{suffix}"):
+        load(path)
+
+
+def test_a_hole_in_a_file_is_noticed(tmp_path):
+    path = tmp_path / "noise.ogg"
+    soundfile.write(path, noise(), 48_000, format="OGG", subtype="OPUS")
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + bytes(9000) + content[middle + 9000 :])
+    with pytest.raises(AudioError, match=r"noise\.ogg breaks off"):
+        load(path)
+
+
+def flac_of(n_samples):
+    """Write another number of samples into the first block of a flac file: 36 bits behind rate and channels."""
+
+    def lie(content: bytearray) -> None:
+        content[21] = content[21] & 0xF0 | n_samples >> 32
+        content[22:26] = (n_samples & 0xFFFFFFFF).to_bytes(4, "big")
+
+    return lie
+
+
+def mp3_of(n_frames):
+    """Write another number of frames into the Xing head of an mp3 file."""
+
+    def lie(content: bytearray) -> None:
+        place = max(content.find(b"Xing"), content.find(b"Info")) + 8
+        content[place : place + 4] = n_frames.to_bytes(4, "big")
+
+    return lie
+
+
+@pytest.mark.parametrize(
+    ("suffix", "lie", "said"),
+    [
+        (".flac", flac_of(2**36 - 1), "or says 68719476735 samples"),
+        (".flac", flac_of(0), "does not say how long it is"),
+        (".flac", flac_of(2**28), "cannot read"),
+        (".mp3", mp3_of(2**31 - 1), "or says 2473901"),
+        (".mp3", mp3_of(50_000), "breaks off after 5"),
+    ],
+)
+def test_a_length_that_is_a_lie(tmp_path, suffix, lie, said):
+    path = tmp_path / f"noise{suffix}"
+    soundfile.write(path, noise(), 44_100)
+    content = bytearray(path.read_bytes())
+    lie(content)
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=rf"{said}") as caught:
+        load(path)
+    assert str(path) in caught.value.problem
+
+
+def test_a_memory_that_is_too_small(tmp_path, monkeypatch):
+    save(tmp_path / "tone.wav", Audio(tone(440, 8000), 8000))
+    monkeypatch.setattr("companion.audio.np.empty", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(AudioError, match=r"tone\.wav: MemoryError"):
+        load(tmp_path / "tone.wav")
+
+
+def test_a_wav_file_written_to_a_pipe_states_no_length(tmp_path):
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, noise(), 44_100)
+    content = bytearray(path.read_bytes())
+    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert load(path).duration == 5.0
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, noise(), 44_100)
+
+    def slowly(channels):
+        with path.open("ab") as file:
+            file.write(b"more")
+        return mix_down(channels)
+
+    monkeypatch.setattr("companion.audio.mix_down", slowly)
+    with pytest.raises(AudioError, match=r"noise\.wav changed while it was read"):
+        load(path)
+
+
+@pytest.mark.usefixtures("ten_seconds")
+@pytest.mark.parametrize("read", [load, header])
+def test_names_and_things_that_are_no_recordings(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe.wav")
+    soundfile.write(tmp_path / "tone.wav", tone(440, 8000), 8000)
+    (tmp_path / "tone.wav").rename(tmp_path / "tone.raw")
+    for name in ("pipe.wav", "tone.raw", "x" * 300 + ".wav", "a\0b.wav", "."):
+        with pytest.raises(AudioError) as caught:
+            read(tmp_path / name)
+        assert str(tmp_path) in caught.value.problem
+        assert caught.value.expected
+        assert caught.value.repair
+
+
+def test_a_name_that_is_not_utf_8(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    path.write_bytes(b"no sound")
+    with pytest.raises(AudioError, match=r"caf\\udce9\.wav") as caught:
+        load(path)
+    str(caught.value).encode()  # can be printed
+    with path.open("wb") as file:
+        soundfile.write(file, tone(440, 8000), 8000, format="WAV")
+    assert load(path).duration == header(path).duration == 1.0
 
 
 # --- channels, rates, lengths
@@ -114,6 +239,10 @@ def test_frame_times_do_not_drift():
         (np.zeros(0), "is empty"),
         (np.array([0.0, 1.0, np.nan]), "not finite at sample 2"),
         (np.array([-np.inf]), "not finite at sample 0"),
+        (np.array([0.0, -1e18]), r"the amplitude -1e\+18 at sample 1"),
+        (np.array([0.5, 32767.0]), "the amplitude 32767 at sample 1"),
+        (np.array([0, 12], dtype=np.int16), "an array of int16"),
+        (np.array([True]), "an array of bool"),
     ],
 )
 def test_check_says_what_is_wrong(samples, said):
@@ -122,6 +251,13 @@ def test_check_says_what_is_wrong(samples, said):
     assert caught.value.problem.startswith("kitchen.wav")
     assert caught.value.expected
     assert caught.value.repair
+
+
+def test_integers_are_refused_before_they_are_mixed():
+    """As floats, the quiet ones would pass for amplitudes ninety decibels too loud."""
+    with pytest.raises(AudioError, match="array of int16") as caught:
+        mix_down(np.ones((10, 2), dtype=np.int16))
+    assert "32768" in caught.value.repair
 
 
 def test_check_returns_usable_samples():
@@ -145,6 +281,32 @@ def test_unknown_suffix_writes_nothing(tmp_path):
     with pytest.raises(AudioError, match=r"'\.sound'"):
         save(tmp_path / "tone.sound", Audio(tone(440, 8000), 8000))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("sample", [np.nan, np.inf, 1e6])
+def test_what_is_no_sound_is_not_saved(tmp_path, sample):
+    samples = tone(440, 8000)
+    samples[3] = sample
+    with pytest.raises(AudioError, match=r"tone\.wav holds .* at sample 3"):
+        save(tmp_path / "tone.wav", Audio(samples, 8000))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("rate", [np.nan, np.inf, -np.inf, 0, -8000])
+def test_a_rate_that_is_none(tmp_path, rate):
+    save(tmp_path / "tone.wav", Audio(tone(440, 8000), 8000))
+    for use in (
+        lambda: load(tmp_path / "tone.wav", sample_rate=rate),
+        lambda: resample(tone(440, 8000), rate, 8000),
+        lambda: save(tmp_path / "other.wav", Audio(tone(440, 8000), rate)),
+    ):
+        with pytest.raises(AudioError, match=f"sample rate of {rate} Hz"):
+            use()
+
+
+def test_resampling_to_more_than_a_recording_may_hold():
+    with pytest.raises(AudioError, match="too many at 2147483647 Hz"):
+        resample(tone(440, 8000), 1, 2**31 - 1)
 
 
 def test_unwritable_folder(tmp_path):

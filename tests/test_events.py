@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.datasets.base import Clip
-from companion.datasets.esc50 import ESC50
 from companion.errors import AudioError, DataError
 from companion.events import (
     CutRule,
@@ -17,9 +15,7 @@ from companion.events import (
     cut,
     find_events,
     length_statistics,
-    read_authors,
     read_table,
-    write_event_table,
     write_table,
 )
 
@@ -170,16 +166,6 @@ def test_damaged_and_missing_tables(tmp_path, text):
     assert str(path) in caught.value.problem
 
 
-def test_authors(tmp_path):
-    assert read_authors(tmp_path / "LICENSE") == {}
-    (tmp_path / "LICENSE").write_text(
-        "101 - Dog:\n"
-        "- [1-12-A.ogg]: clip derived from a [loud] dog (http://x.org/people/A%20B/sounds/12/) by A B [CC0]\n"
-        "- [1-34-A.ogg]: clip derived from stand by me.wav (http://x.org/people/c/sounds/34/) by c [CC-BY]\n"
-    )
-    assert read_authors(tmp_path / "LICENSE") == {"12": "A B", "34": "c"}
-
-
 def test_length_statistics():
     table = length_statistics(ROWS, RATE, clip_duration=5.0)
     assert list(table.index) == ["cat", "dog"]
@@ -204,16 +190,6 @@ def test_kept_table_is_well_formed():
         assert (row.fold, row.recording) == (int(fold), recording)
 
 
-def test_kept_table_comes_from_the_rule_and_the_clips(esc50_root):
-    """A handful of clips here; the whole table in the soak."""
-    corpus = ESC50(esc50_root)
-    kept: dict[str, list[tuple[int, int]]] = {}
-    for row in read_table(TABLE):
-        kept.setdefault(row.clip, []).append((row.onset, row.offset))
-    for clip in corpus.clips[::97]:
-        assert find_events(corpus.audio(clip).samples, RATE) == kept.get(clip.id, [])
-
-
 def test_statistics_are_plausible():
     """What listening to ESC-50 leads one to expect; sneezes are short, rain and wind never end."""
     table = length_statistics(read_table(TABLE), RATE, clip_duration=5.0)
@@ -231,27 +207,3 @@ def test_many_clips_hold_silence():
         active[row.clip] = active.get(row.clip, 0) + row.n_samples
     quiet = np.mean([220_500 - length >= RATE / 2 for length in active.values()])
     assert 0.2 < quiet < 0.4
-
-
-@pytest.mark.soak
-def test_one_call_makes_the_kept_table(esc50_root, tmp_path):
-    write_event_table(esc50_root, tmp_path / "esc50.csv")
-    assert (tmp_path / "esc50.csv").read_bytes() == TABLE.read_bytes()
-
-
-def test_table_without_authors_is_said(tmp_path, monkeypatch, caplog):
-    class Corpus:
-        name, sample_rate, folder = "made up", RATE, tmp_path
-        clips = (Clip("1-7-A-0", "7", 1, 5.0, label="dog"),)
-
-        def __init__(self, root):
-            pass
-
-        def audio(self, clip):
-            return type("Audio", (), {"samples": bursts((1.0, 2.0))})()
-
-    monkeypatch.setattr("companion.events.ESC50", Corpus)
-    cuts = write_event_table(tmp_path, tmp_path / "events.csv")
-    assert "author column stays empty" in caplog.text
-    assert read_table(tmp_path / "events.csv") == cuts
-    assert cuts[0].author == ""

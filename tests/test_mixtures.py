@@ -6,14 +6,12 @@ import pytest
 from companion import mixtures
 from companion.audio import Audio
 from companion.datasets.base import Clip, Dataset, Validation
-from companion.datasets.esc50 import ESC50, STRADDLING_RECORDINGS
-from companion.datasets.esc50_mixtures import TARGET_FOLDS, TEST_FOLDS, source_cuts, source_mixtures
 from companion.datasets.extraction import extract_corpus
+from companion.datasets.mixtures import Mixtures
 from companion.errors import DataError
-from companion.events import EventCut, read_table
+from companion.events import EventCut
 from companion.features import NS_LOG_MEL, extract
-from companion.mixtures import MixtureRule, Mixtures, Placement, Recipe, draw_recipes, render
-from companion.report.repository import checkout
+from companion.mixtures import MixtureRule, Placement, Recipe, draw_recipes, render
 from companion.store import Store
 
 RATE = 44100
@@ -126,42 +124,3 @@ def test_lengths_are_drawn_from_those_allowed_and_events_stay_inside(corpus):
 def test_an_empty_event_table_is_refused(corpus):
     with pytest.raises(DataError, match="no event cuts for the train split"):
         draw_recipes([], "train", 1, MixtureRule(), RATE, np.random.default_rng(0))
-
-
-@pytest.fixture(scope="module")
-def esc50_source(esc50_root):
-    corpus = ESC50(esc50_root)
-    table = read_table(checkout() / "data" / "events" / "esc50.csv")
-    return corpus, table, source_mixtures(corpus, table, sizes={"train": 300, "validation": 60}, seed=0)
-
-
-def test_source_and_target_share_no_class_and_no_recording(esc50_source):
-    corpus, table, source = esc50_source
-    target = ESC50(corpus.folder, esc10_only=True)
-    target_recordings = {clip.recording for clip in target.clips}
-    assert len(source.classes) == 40
-    assert not set(source.classes) & set(target.classes)
-    clips = {clip.id: clip for clip in corpus.clips}
-    for recipe in source.recipes.values():
-        heard = [placement.event.clip for placement in recipe.placements] + list(recipe.bed)
-        for clip in heard:
-            assert clips[clip].recording not in target_recordings
-            assert clips[clip].label not in target.classes
-    left_out = {row.recording for row in table if row.label in source.classes} - {
-        row.recording for row in source_cuts(corpus, table)
-    }
-    assert left_out == set(STRADDLING_RECORDINGS)
-
-
-@pytest.mark.parametrize("folds", [TARGET_FOLDS, TEST_FOLDS], ids=["for another target", "with a test split"])
-def test_splits_share_no_recording_not_even_in_a_bed(esc50_source, folds):
-    corpus, table, _ = esc50_source
-    source = source_mixtures(corpus, table, sizes=dict.fromkeys(folds, 100), folds=folds, seed=0)
-    clips = {clip.id: clip for clip in corpus.clips}
-    heard: dict[str, set[str]] = {split: set() for split in folds}
-    for recipe in source.recipes.values():
-        for clip in [placement.event.clip for placement in recipe.placements] + list(recipe.bed):
-            assert clips[clip].fold in folds[recipe.split]
-            heard[recipe.split].add(clips[clip].recording)
-    assert all(not heard[a] & heard[b] for a in folds for b in folds if a < b)
-    assert all(heard.values())

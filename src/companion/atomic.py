@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,32 @@ def _cannot_write(target: Path, error: OSError) -> StoreError:
         expected="a writable folder with free space",
         repair="free some space, or point COMPANION_CACHE at another folder",
     )
+
+
+def replace_folder(fresh: Path, target: Path) -> None:
+    """Give a finished folder the place of another: a reader sees the former one, none, or the whole new one.
+
+    Args:
+        fresh: The new folder, on the same file system.
+        target: Its place; what is there comes back if the new one cannot take it.
+
+    Raises:
+        OSError: The place cannot be taken.
+    """
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh.rename(target)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent), "old")
+    try:
+        target.rename(aside)
+        try:
+            fresh.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+    finally:
+        shutil.rmtree(aside.parent, ignore_errors=True)
 
 
 def write_text(target: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
+from companion.atomic import replace_folder
 from companion.errors import CompanionError
 from companion.notebooks import skip_iri_grammar
 from companion.profiles import PROFILES
@@ -49,6 +51,30 @@ def source_code(notebook: Path) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
+def make(root: Path, profile: str) -> Path:
+    """Gather the pages and render them; the former book stays until the new one is whole.
+
+    Args:
+        root: Folder of the checkout.
+        profile: The profile that the notebooks were executed with.
+
+    Returns:
+        Path: The book's first page.
+
+    Raises:
+        BookError: A notebook has no finished copy, or Sphinx warned about a page.
+    """
+    build = root / "_build"
+    build.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".book-", dir=build) as scratch:
+        staged, html = Path(scratch, "stage"), Path(scratch, "html")
+        bibliography = root / "data" / "published" / "papers.bib"
+        stage(root / "book", build / "executed" / profile, profile, staged, bibliography)
+        render(staged, html, Path(scratch, "doctrees"))
+        replace_folder(html, build / "html")
+    return build / "html" / "index.html"
+
+
 def stage(book: Path, executed: Path, profile: str, target: Path, bibliography: Path | None = None) -> None:
     """Gather what Sphinx reads: Markdown pages, executed copies and the configuration with the profile named.
 
@@ -56,7 +82,7 @@ def stage(book: Path, executed: Path, profile: str, target: Path, bibliography: 
         book: Sources of the book.
         executed: Folder of finished copies, laid out like ``book``.
         profile: The profile they were run with; its name and banner stand at the top of every page.
-        target: Folder to write; a former one is replaced.
+        target: Folder to write; there is none yet.
         bibliography: A further file of references, kept outside ``book``.
 
     Raises:
@@ -65,7 +91,6 @@ def stage(book: Path, executed: Path, profile: str, target: Path, bibliography: 
     skip_iri_grammar()
     import nbformat  # here and below, so that reading the table of contents stays quick
 
-    shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(book, target, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "_build"))
     for page in notebooks(book):
         copy = target / f"{page}.ipynb"
@@ -123,7 +148,7 @@ def render(staged: Path, html: Path, doctrees: Path) -> None:
 
     Args:
         staged: Folder made by :func:`stage`.
-        html: Folder to write; must not hold pages of an earlier build, which Sphinx would leave there.
+        html: Folder to write; there is none yet.
         doctrees: Folder for Sphinx's own notes.
 
     Raises:
@@ -136,7 +161,7 @@ def render(staged: Path, html: Path, doctrees: Path) -> None:
     options = ["-W", "--keep-going", "-E", "-q", "-b", "html", "-d", str(doctrees)]
     if sphinx([*options, str(staged), str(html)]):
         raise BookError(
-            f"Sphinx warned about the pages in {staged}",
+            "Sphinx warned about a page; the former book stays as it is",
             expected="no warning",
-            repair="correct what is named above in book/ or in the notebook that made it",
+            repair="correct what is named above in book/, or in the notebook that made it",
         )

@@ -15,8 +15,8 @@ from companion import papers, paths
 from companion.errors import CompanionError, DataError, ParameterError
 from companion.profiles import PROFILES, parse_parameters
 
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+_out = Console(highlight=False, soft_wrap=True, emoji=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class _PlainErrors(TyperGroup):
@@ -102,7 +102,7 @@ def events(
     output: Annotated[Path, typer.Option(help="Table to write.")] = Path("data", "events", "esc50.csv"),
 ) -> None:
     """Cut the events out of ESC-50's clips and write the table of cuts."""
-    from companion.events import write_event_table
+    from companion.datasets.esc50_events import write_event_table
 
     _chosen("dataset", dataset, {"esc50": write_event_table})
     cuts = write_event_table(_root(data), output)
@@ -171,11 +171,12 @@ def run(
 
 
 def _execute(page: Path, output: Path | None, given: dict[str, Any], threads: int | None, progress: bool) -> None:
-    from companion import notebooks
+    from companion import graph, notebooks
 
+    graph.end_with_build()
     notebook = _source(page)
     target = output or Path("_build", "run", str(given["profile"]), notebook.name)
-    _out.print(f"running    {notebook} ({given['profile']}), log {target.with_suffix('.log')}", markup=False)
+    _out.print(f"running    {notebook} ({given['profile']}), log {target.with_suffix('.run.log')}", markup=False)
     done = notebooks.run(notebook, target, given, threads=threads, progress=progress)
     _out.print(f"finished   {notebook} in {done.wall_time:.0f} s: {target}", markup=False)
 
@@ -224,27 +225,13 @@ def build(
         _out.print("The book is up to date: nothing to do.")
 
 
-@app.command(hidden=True)  # a step of the Snakefile
-def stage(
-    profile: ProfileOption,
-    output: Annotated[Path, typer.Option()],
-    bibliography: Annotated[Path | None, typer.Option()] = None,
-) -> None:
-    """Gather the book's pages and the executed notebooks for Sphinx."""
-    from companion import book
-
-    book.stage(Path("book"), Path("_build", "executed", profile), profile, output, bibliography)
-
-
 @app.command(hidden=True)  # the Snakefile's last step
-def render(
-    staged: Annotated[Path, typer.Option()],
-    output: Annotated[Path, typer.Option()],
-) -> None:
-    """Let Sphinx make the book of the gathered pages."""
+def render(profile: ProfileOption = "demo") -> None:
+    """Gather the executed pages, and let Sphinx make the book of them."""
     from companion import book
 
-    book.render(staged, output, Path("_build", "doctrees"))
+    parse_parameters({"profile": profile})
+    _out.print(f"rendered   {book.make(_checkout(), profile)}", markup=False)
 
 
 @app.command(hidden=True)  # a step of the Snakefile
@@ -333,7 +320,7 @@ def _chosen(kind: str, name: str, known: Mapping[str, Any]) -> Any:
 
 
 def _checkout() -> Path:
-    from companion.results.checkout import repository_root
+    from companion.checkout import repository_root
 
     root = repository_root()
     if root is None:

@@ -10,7 +10,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def digest(*things: Any, package: Path = PACKAGE) -> str:
         code, _, outside = _read(modules[name], package)
         content.update(f"{name}\0{code}\0".encode())
         used |= outside
-    versions = {name: metadata.version(NUMERICAL[name]) for name in sorted(used & NUMERICAL.keys())}
+    versions = {name: _version(NUMERICAL[name]) for name in sorted(used & NUMERICAL.keys())}
     return hashlib.sha256(f"{content.hexdigest()} {versions}".encode()).hexdigest()
 
 
@@ -78,6 +78,11 @@ def closure(*things: Any, package: Path = PACKAGE) -> dict[str, Path]:
 def imported(source: str, package: Path = PACKAGE) -> dict[str, Path]:
     """Modules of this package that a piece of source code, such as a notebook's cells, depends on."""
     return closure(*_imports(ast.parse(source), package), package=package)
+
+
+@cache
+def _version(distribution: str) -> str:
+    return metadata.version(distribution)
 
 
 def _file(name: str, package: Path) -> Path | None:

@@ -66,7 +66,7 @@ def _packages() -> Iterator[Finding]:
     yield Finding("ok", "library", ", ".join(f"{name} {number}" for name, number in found.items()))
     missing = [name for name in BOOK_PACKAGES if not _installed(name)]
     if missing:
-        advice = "pip install 'companion[book]', or make book"
+        advice = "in a checkout: make book, or pip install -e '.[book]'"
         yield Finding("bad", "book", f"not installed: {', '.join(missing)}", advice)
     else:
         yield Finding("ok", "book", ", ".join(f"{name} {metadata.version(name)}" for name in BOOK_PACKAGES))

@@ -11,15 +11,22 @@ class CompanionError(Exception):
     """
 
     def __init__(self, problem: str, *, expected: str = "", repair: str = "") -> None:
-        self.problem = problem
-        self.expected = expected
-        self.repair = repair
-        lines = [problem]
+        self.problem, self.expected, self.repair = printable(problem), printable(expected), printable(repair)
+        lines = [self.problem]
         if expected:
-            lines.append(f"  expected: {expected}")
+            lines.append(f"  expected: {self.expected}")
         if repair:
-            lines.append(f"  repair:   {repair}")
+            lines.append(f"  repair:   {self.repair}")
         super().__init__("\n".join(lines))
+
+
+def printable(text: str) -> str:
+    """The same text, with what is no Unicode as escapes: names of files may be any bytes.
+
+    >>> printable("caf\\udce9.wav")
+    'caf\\\\udce9.wav'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class AudioError(CompanionError):

@@ -16,10 +16,10 @@ import pandas as pd
 import torch
 
 from companion import code, paths
+from companion.checkout import checkout
 from companion.datasets.base import Dataset
 from companion.errors import DataError, ParameterError
 from companion.profiles import PROFILES, Evidence, Parameters, Settings, changed, difference, parse_parameters
-from companion.results.checkout import checkout
 from companion.results.provenance import collect, stamp
 from companion.results.rows import Rows
 from companion.results.run import Run, read_run, write_run

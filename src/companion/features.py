@@ -20,7 +20,8 @@ from companion.errors import AudioError
 
 Feature = NDArray[np.float32]
 FLOOR_POWER = 1e-10
-"""librosa's ``amin``: no power is taken as smaller, so silence is −100 dB."""
+FLOOR_DB = -100.0
+"""librosa's ``amin`` and its level: no power is taken as smaller, so silence is exactly −100 dB."""
 
 BLOCK = 128
 """Frames transformed at a time."""
@@ -43,7 +44,7 @@ class LogMel:
     """
 
     name: str
-    version: int = 2
+    version: int = 3
     sample_rate: int = 44100
     n_fft: int = 1024
     hop_length: int = 512
@@ -122,7 +123,8 @@ def extract(samples: Samples, sample_rate: int, spec: FeatureSpec = NS_LOG_MEL) 
         Values in dB (log-mel) or dB-cepstra (MFCC), time first. Shape: ``(T, F)`` with ``T = 1 + N // hop``.
 
     Raises:
-        AudioError: Wrong sample rate, empty, or not finite.
+        AudioError: Wrong sample rate, samples that are no amplitudes (see `companion.audio.check`), or values that
+            are not finite.
     """
     if sample_rate != spec.sample_rate:
         raise AudioError(
@@ -131,10 +133,14 @@ def extract(samples: Samples, sample_rate: int, spec: FeatureSpec = NS_LOG_MEL) 
             repair=f"audio.load(path, sample_rate={spec.sample_rate}), or audio.resample",
         )
     samples = check(samples)
-    if isinstance(spec, LogMel):
-        return _power_to_db(_mel_power(samples, spec), spec.top_db)
-    decibels = _power_to_db(_mel_power(samples, spec.log_mel), spec.log_mel.top_db)
-    return np.ascontiguousarray(scipy.fft.dct(decibels, type=2, norm="ortho", axis=1)[:, : spec.n_mfcc])
+    log_mel = spec if isinstance(spec, LogMel) else spec.log_mel
+    feature = _power_to_db(_mel_power(samples, log_mel), log_mel.top_db)
+    if isinstance(spec, Mfcc):
+        feature = np.ascontiguousarray(scipy.fft.dct(feature, type=2, norm="ortho", axis=1)[:, : spec.n_mfcc])
+    if not np.isfinite(feature).all():  # or it would be stored, and found again
+        expected = "finite values: finite samples, and numbers in the specification"
+        raise AudioError(f"{spec.name} of a recording is not finite", expected=expected, repair=f"look at {spec}")
+    return feature
 
 
 def _mel_power(samples: Samples, spec: LogMel) -> Feature:
@@ -153,7 +159,8 @@ def _mel_power(samples: Samples, spec: LogMel) -> Feature:
 
 def _power_to_db(power: Feature, top_db: float | None) -> Feature:
     """Decibels relative to power 1, floored, clipped to ``top_db`` below the maximum."""
-    decibels = 10.0 * np.log10(np.maximum(power, FLOOR_POWER))
+    decibels = np.maximum(10.0 * np.log10(np.maximum(power, FLOOR_POWER)), FLOOR_DB)
+    decibels[power <= FLOOR_POWER] = FLOOR_DB  # processors differ in the logarithm's last bit
     if top_db is not None:
         decibels = np.maximum(decibels, decibels.max() - top_db)
     return decibels.astype(np.float32)

@@ -1,15 +1,21 @@
 """Calls Snakemake, which knows what of the book is missing or out of date (see the Snakefile)."""
 
 import fcntl
+import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from companion.book import BookError
+
+BUILD_PROCESS = "COMPANION_BUILD_PROCESS"
+"""Environment variable that names the process of a build to what it starts."""
 
 _STEP = re.compile(r"^Job \d+: (?P<name>.+)\nReason: (?P<reason>.+)$", re.MULTILINE)
 
@@ -66,10 +72,13 @@ def build(root: Path, profile: str, *, cores: int = 2, threads: int = 1) -> Path
     """
     log = root / "_build" / "logs" / "snakemake.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    _forget_other_books(root, profile)
     quiet = ["--quiet", "host", "progress", "rules"]
     command = [*_snakemake(root, profile, cores, threads), "--keep-going", *quiet]
-    with _alone(root / "_build" / ".lock") as lock, log.open("w", encoding="utf-8") as words:
-        done = subprocess.run(command, stderr=words, pass_fds=[lock])
+    # Notebooks look for this process and end with it: a build that is killed leaves nothing at work.
+    environment = {**os.environ, BUILD_PROCESS: str(os.getpid())}
+    with _alone(root / "_build" / ".lock"), log.open("w", encoding="utf-8") as words:
+        done = subprocess.run(command, stderr=words, env=environment)
     if done.returncode:
         raise _failure(log)
     return root / "_build" / "html" / "index.html"
@@ -96,16 +105,52 @@ def _failure(log: Path) -> BookError:
     )
 
 
+def _forget_other_books(root: Path, profile: str) -> None:
+    """One folder holds the book of one profile: the mark that another's is finished goes, and this one's without it."""
+    for mark in (root / "_build").glob("*.book"):
+        if mark.stem != profile or not (root / "_build" / "html" / "index.html").is_file():
+            mark.unlink()
+
+
 @contextmanager
-def _alone(lock: Path) -> Iterator[int]:
+def _alone(lock: Path) -> Iterator[None]:
     """Hold a lock that dies with its process: Snakemake's own stays behind when a build is killed."""
-    with lock.open("w") as handle:
+    with lock.open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            handle.seek(0)
+            process = handle.read().strip() or "unknown"
             raise BookError(
-                f"another build is at work in {lock.parent}",
+                f"another build is at work in {lock.parent}: process {process}",
                 expected="one build at a time in a folder",
-                repair="wait for it to end, or stop it",
+                repair=f"wait for it to end, or stop it: kill {process}",
             ) from error
-        yield handle.fileno()
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def end_with_build() -> None:
+    """End this process, and the kernel that it started, as soon as the build that began it is gone."""
+    build = os.environ.get(BUILD_PROCESS, "")
+    if not build.isdecimal():
+        return
+
+    def watch() -> None:
+        while _alive(int(build)):
+            time.sleep(1)
+        os._exit(1)  # a kernel of Jupyter ends when its parent does
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

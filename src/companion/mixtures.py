@@ -5,16 +5,14 @@ the long-term spectrum of clips of the same split: it sounds like a place, repea
 digital silence.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from companion.audio import Audio, Samples
-from companion.datasets.base import Clip, Dataset, Event, Validation
+from companion.audio import Samples
 from companion.errors import DataError
 from companion.events import EventCut, cut
 
@@ -64,14 +62,10 @@ class Recipe:
         """The recordings its events come from."""
         return frozenset(placement.event.recording for placement in self.placements)
 
-    def strong(self, sample_rate: int) -> tuple[Event, ...]:
-        """Strong labels in seconds, by onset."""
-        return tuple(
-            sorted(
-                Event(p.onset / sample_rate, (p.onset + p.event.n_samples) / sample_rate, p.event.label)
-                for p in self.placements
-            )
-        )
+    @property
+    def clips(self) -> frozenset[str]:
+        """The clips that are heard in it, as events or in the bed."""
+        return frozenset(placement.event.clip for placement in self.placements) | frozenset(self.bed)
 
 
 @dataclass(frozen=True)
@@ -83,14 +77,16 @@ class MixtureRule:
         n_events: Fewest and most events; the number is uniform between them.
         ratio_db: Lowest and highest event-to-background ratio; uniform between them.
         bed_level_db: Lowest and highest level of the bed; uniform between them.
-        bed_clips: Clips whose spectra are averaged into one bed.
+        bed_classes: Classes in one bed: one clip of each, whose spectra are averaged.
+        longest: Seconds after which an event is cut off; None for its whole length.
     """
 
     duration: float | tuple[float, ...] = 10.0
     n_events: tuple[int, int] = (1, 3)
     ratio_db: tuple[float, float] = (0.0, 24.0)
     bed_level_db: tuple[float, float] = (-50.0, -30.0)
-    bed_clips: int = 4
+    bed_classes: int = 6
+    longest: float | None = 3.0
 
     def draw_duration(self, rng: np.random.Generator) -> float:
         """Seconds of the next mixture; nothing is drawn where all have one length."""
@@ -104,6 +100,8 @@ def draw_recipes(
     rule: MixtureRule,
     sample_rate: int,
     rng: np.random.Generator,
+    *,
+    not_in_beds: Container[str] = (),
 ) -> list[Recipe]:
     """Draw mixtures of one split.
 
@@ -117,39 +115,60 @@ def draw_recipes(
         rule: The distribution.
         sample_rate: Hz.
         rng: Source of randomness.
+        not_in_beds: Classes whose spectrum alone names them: a bed of rain is rain without its label.
 
     Returns:
         Recipes whose events, beds and recordings all belong to ``cuts``.
     """
     if not cuts:
         raise DataError(f"no event cuts for the {split} split", expected="at least one", repair="check the event table")
-    by_class: dict[str, dict[str, list[EventCut]]] = {}
-    for row in cuts:
-        by_class.setdefault(row.label, {}).setdefault(row.recording, []).append(row)
-    classes = sorted(by_class)
-    clips = sorted({row.clip for row in cuts})
-    recipes = []
+    chosen = cuts if rule.longest is None else capped(cuts, round(rule.longest * sample_rate))
+    by_class = grouped(chosen)
+    beds = {label: recordings for label, recordings in by_class.items() if label not in not_in_beds}
+    classes, recipes = sorted(by_class), []
     for number in range(n_recipes):
         n_samples = round(rule.draw_duration(rng) * sample_rate)
         placements = []
         for label in rng.choice(classes, size=rng.integers(rule.n_events[0], rule.n_events[1] + 1), replace=False):
-            recordings = by_class[label]
-            choices = recordings[sorted(recordings)[rng.integers(len(recordings))]]
-            event = choices[rng.integers(len(choices))]
+            event = draw_cut(by_class[label], rng)
             onset = int(rng.integers(0, max(1, n_samples - event.n_samples)))
             placements.append(Placement(event, onset, float(rng.uniform(*rule.ratio_db))))
+        mixed = rng.choice(sorted(beds), size=min(rule.bed_classes, len(beds)), replace=False)
         recipes.append(
             Recipe(
                 id=f"{split}-{number:05d}",
                 split=split,
                 n_samples=n_samples,
                 placements=tuple(placements),
-                bed=tuple(str(clip) for clip in rng.choice(clips, size=min(rule.bed_clips, len(clips)), replace=False)),
+                bed=tuple(draw_cut(beds[label], rng).clip for label in mixed),
                 bed_level_db=float(rng.uniform(*rule.bed_level_db)),
                 bed_seed=int(rng.integers(2**31)),
             )
         )
     return recipes
+
+
+Grouped = Mapping[str, Mapping[str, Sequence[EventCut]]]
+"""Event cuts by class, and within a class by recording."""
+
+
+def grouped(cuts: Iterable[EventCut]) -> Grouped:
+    """Event cuts by class and recording."""
+    found: dict[str, dict[str, list[EventCut]]] = {}
+    for row in cuts:
+        found.setdefault(row.label, {}).setdefault(row.recording, []).append(row)
+    return found
+
+
+def draw_cut(recordings: Mapping[str, Sequence[EventCut]], rng: np.random.Generator) -> EventCut:
+    """One cut of one recording; recordings are equally likely, however many cuts they give."""
+    choices = recordings[sorted(recordings)[rng.integers(len(recordings))]]
+    return choices[int(rng.integers(len(choices)))]
+
+
+def capped(cuts: Iterable[EventCut], n_samples: int) -> list[EventCut]:
+    """Event cuts that end after ``n_samples`` at the latest."""
+    return [replace(row, offset=min(row.offset, row.onset + n_samples)) for row in cuts]
 
 
 def render(recipe: Recipe, source: Callable[[str], Samples], sample_rate: int) -> Samples:
@@ -200,53 +219,3 @@ def long_term_power(clip: Samples, n_fft: int = 2048) -> NDArray[np.float64]:
 def _level(samples: Samples) -> float:
     """Root-mean-square amplitude."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
-
-
-class Mixtures(Dataset):
-    """A corpus of mixtures with weak and strong labels from one draw.
-
-    Args:
-        recipes: The mixtures; folds are 1 for training, 2 for validation and 3 for test.
-        corpus: Where the source clips come from.
-        classes: Event classes in label order.
-    """
-
-    SPLITS: Mapping[str, int] = {"train": 1, "validation": 2, "test": 3}
-
-    def __init__(self, recipes: Sequence[Recipe], corpus: Dataset, classes: Sequence[str]) -> None:
-        self.name = f"mixtures of {corpus.name}"
-        self.sample_rate = corpus.sample_rate
-        self.classes = tuple(classes)
-        self.superclass_of = {label: corpus.superclass_of[label] for label in classes}
-        self.licence, self.citation, self.homepage = corpus.licence, corpus.citation, corpus.homepage
-        self.recipes = {recipe.id: recipe for recipe in recipes}
-        self.corpus = corpus
-        self._sources = {clip.id: clip for clip in corpus.clips}
-        self.clips = tuple(self._clip(recipe) for recipe in recipes)
-
-    def _clip(self, recipe: Recipe) -> Clip:
-        strong = recipe.strong(self.sample_rate)
-        return Clip(
-            id=recipe.id,
-            recording="+".join(sorted(recipe.recordings)),
-            fold=self.SPLITS[recipe.split],
-            duration=recipe.n_samples / self.sample_rate,
-            weak=tuple(sorted({event.label for event in strong})),
-            strong=strong,
-        )
-
-    def audio(self, clip: Clip) -> Audio:
-        """Render one mixture."""
-        return Audio(render(self.recipes[clip.id], self._samples, self.sample_rate), self.sample_rate)
-
-    def _samples(self, clip_id: str) -> Samples:
-        return self.corpus.audio(self._sources[clip_id]).samples
-
-    def fingerprint(self) -> str:
-        """Digest of the recipes and of the corpus they mix."""
-        content = f"{super().fingerprint()} {self.corpus.fingerprint()} {sorted(self.recipes.items())!r}"
-        return hashlib.sha256(content.encode()).hexdigest()
-
-    def validate(self) -> Validation:
-        """Check the source corpus."""
-        return self.corpus.validate()

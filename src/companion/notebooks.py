@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion.checkout import repository_root
 from companion.errors import CompanionError, ParameterError, StoreError
 from companion.profiles import parse_parameters
 
@@ -60,19 +61,21 @@ def run(
         Execution: The executed copy, its log and the time it took.
 
     Raises:
-        ParameterError: A parameter is unknown or out of range, or the notebook is missing. Nothing ran.
-        NotebookError: A cell failed. ``<output>.failed.ipynb`` and ``<output>.log`` are kept, no output.
+        ParameterError: A parameter is unknown or out of range, the notebook is missing, or the output would replace
+            something else. Nothing ran.
+        NotebookError: A cell failed. ``NAME.failed.ipynb`` and ``NAME.run.log`` are kept, no output.
         StoreError: The output's folder cannot be written.
     """
     values = parse_parameters(parameters).model_dump()
-    source, output = Path(notebook).resolve(), Path(output).resolve()
+    source, output = Path(notebook).expanduser().absolute(), Path(output).expanduser().absolute()
     if not source.is_file():
         raise ParameterError(
             f"notebook {notebook} does not exist",
             expected="a path such as book/kumar2018/transfer.ipynb",
             repair="list them with `ls book/*.ipynb book/*/*.ipynb`",
         )
-    unfinished, log = output.with_suffix(".failed.ipynb"), output.with_suffix(".log")
+    unfinished, log = output.with_suffix(".failed.ipynb"), output.with_suffix(".run.log")
+    _check_output(source, output, (unfinished, log))
     started = time.monotonic()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +83,7 @@ def run(
             former.unlink(missing_ok=True)
         with _logged(log):
             _execute(source, unfinished, values, threads, progress)
+            _check_finished(unfinished)
         unfinished.replace(output)
     except OSError as error:
         raise StoreError(
@@ -94,6 +98,42 @@ def run(
             repair=f"read {log}, or open {unfinished}: its last executed cell shows the failure",
         ) from error
     return Execution(output, log, time.monotonic() - started)
+
+
+def _check_output(source: Path, output: Path, beside: tuple[Path, ...]) -> None:
+    """Refuse an output that would cost a reader something.
+
+    Raises:
+        ParameterError: It is the source, or a file that belongs to the source's own run; it lies among the book's
+            sources; or it is no notebook, and so may be anything else.
+    """
+    root = repository_root()
+    book = root / "book" if root else None
+    if output.suffix != ".ipynb":
+        problem = f"the executed copy cannot be called {output.name!r}"
+    elif any(file.resolve() == source.resolve() for file in (output, *beside)):
+        problem = f"running {source.name} would replace it by its executed copy"
+    elif book is not None and book.resolve() in output.resolve().parents:
+        problem = f"{output} lies among the book's sources"
+    elif output.is_dir():
+        problem = f"{output} is a folder"
+    else:
+        return
+    raise ParameterError(problem, expected="a new .ipynb elsewhere", repair="choose another place with --output")
+
+
+def _check_finished(executed: Path) -> None:
+    """Papermill takes ``sys.exit(0)`` in a cell for an end like any other.
+
+    Raises:
+        NotebookError: A cell was left out.
+    """
+    import nbformat
+
+    cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
+    for number, cell in enumerate(cells, start=1):
+        if cell.source.strip() and cell.execution_count is None:
+            raise NotebookError(f"code cell {number} was never executed: an earlier one ended the notebook")
 
 
 def skip_iri_grammar() -> None:

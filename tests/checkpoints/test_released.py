@@ -133,11 +133,11 @@ def in_order(network: WeakCNN) -> list[nn.Module]:
 
 def test_conversion_is_lossless_and_says_where_it_came_from(zipped, tmp_path):
     names = [f"class {i}" for i in range(N_CLASSES)]
-    convert(zipped, tmp_path / "n_s", classes=names)
-    loaded, direct = load(tmp_path / "n_s", classes=names), load_released(zipped)
+    convert(zipped, tmp_path / "n_s.safetensors", classes=names)
+    loaded, direct = load(tmp_path / "n_s.safetensors", classes=names), load_released(zipped)
     for name, value in direct.network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], value), name
-    assert loaded.provenance["converted from"] == "n_s.pkl"
+    assert loaded.facts["converted from"] == "n_s.pkl"
     assert loaded.network.pooling == "average"
     assert direct.classes[:2] == ("output 0", "output 1")
 
@@ -159,8 +159,10 @@ def test_another_number_of_class_names_is_refused(zipped, tmp_path):
         ),
         ("layer20.0.weight", torch.zeros(1), r"layer20.0.weight is not a layer of the released network"),
         ("layer3.0.weight", torch.zeros(1), r"layer3.0.weight is not a layer"),
-        ("layer1.0.scale", torch.zeros(1), r"blocks.0.convs.0.conv.scale is not part of N_S"),
+        ("layer1.0.scale", torch.zeros(1), r"blocks.0.convs.0.conv.scale is not part of WeakCNN"),
         ("fc.weight", torch.zeros(1), r"fc.weight is not a layer"),
+        (f"layer{'9' * 5000}.0.weight", torch.zeros(1), r"is not a layer"),
+        ("layer19.0.weight", torch.tensor(0.0), r"f2.weight has shape \(\)"),
         ("layer19.0.bias", "none", r"something else than weights"),
     ],
 )
@@ -215,6 +217,22 @@ def test_a_damaged_file_is_refused(zipped, tmp_path, damage):
     path.write_bytes(damaged[damage])
     with pytest.raises(CheckpointError, match=r"refused|something else"):
         load_released(path)
+
+
+def test_weights_that_are_the_same_many_times_are_refused(tmp_path):
+    """A megabyte that a hundred names share would be a hundred megabytes."""
+    values = torch.zeros(250_000)
+    torch.save({f"layer1.0.weight{i}": values for i in range(100)}, tmp_path / "n_s.pkl")
+    with pytest.raises(CheckpointError, match="the same weights many times"):
+        load_released(tmp_path / "n_s.pkl")
+
+
+def test_weights_that_are_not_finite_are_named(reference, tmp_path):
+    state = reference.state_dict()
+    state["layer5.1.running_var"] = torch.full((32,), -1.0)
+    torch.save(state, tmp_path / "n_s.pkl")
+    with pytest.raises(CheckpointError, match=r"blocks\.1\.convs\.1\.bn\.running_var holds variances below zero"):
+        load_released(tmp_path / "n_s.pkl")
 
 
 def test_a_missing_file_is_named(tmp_path):

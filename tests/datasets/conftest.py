@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from companion.datasets import esc50
+from companion.datasets import esc50_list
+from companion.datasets.esc50_list import COLUMNS, Extent
 
 ROWS = [
     (fold, 1000 + 10 * number + fold, "A", target) for number, target in enumerate((0, 41)) for fold in (1, 2, 3, 4, 5)
@@ -30,7 +31,7 @@ def build(folder: Path, suffix: str = ".flac") -> Path:
         soundfile.write(folder / "audio" / f"{stem}{suffix}", tone, 44_100)
     with (folder / "meta" / "esc50.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(esc50.COLUMNS)
+        writer.writerow(COLUMNS)
         for stem, (fold, recording, take, target) in zip(stems, ROWS, strict=True):
             writer.writerow([f"{stem}.wav", fold, target, NAMES[target], target == 0, recording, take])
     return folder
@@ -39,7 +40,7 @@ def build(folder: Path, suffix: str = ".flac") -> Path:
 @pytest.fixture
 def make_esc50(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Builder of the made-up corpus."""
-    monkeypatch.setattr(esc50, "N_CLIPS", len(ROWS))
+    monkeypatch.setattr(esc50_list, "OFFICIAL", Extent(classes=2, esc10=1, folds=5, clips=1))
     return build
 
 

@@ -116,6 +116,8 @@ BAD_ROWS = {
     "repeated id": ('--PJHxphWEs, 0.000, 10.000, "/m/01"', "repeats --PJHxphWEs of line 4", "each id once"),
     "end before start": ('abc, 10.000, 9.000, "/m/01"', "ends at 9 s", "start < end"),
     "no length": ('abc, 10.000, 10.000, "/m/01"', "ends at 10 s", "start < end"),
+    "a time without end": (f'abc, 0.000, {"9" * 400}, "/m/01"', "is malformed", "YTID"),
+    "a name too long for a file": (f'{"a" * 300}, 0.000, 10.000, "/m/01"', "is malformed", "YTID"),
     "no label": ("abc, 0.000, 10.000", "is malformed", "YTID"),
     "empty labels": ('abc, 0.000, 10.000, ""', "is malformed", "YTID"),
     "no number": ('abc, zero, 10.000, "/m/01"', "is malformed", "YTID"),
@@ -290,7 +292,7 @@ def test_unusable_clips_are_counted_and_named(whole):
     assert {clip.id for clip in corpus.clips} == {"trainCCCCC1", "evalEEEEEE1"}
     assert set(corpus.excluded) == {"--PJHxphWEs", "YtrainAAAA1", "trainBBB_10", "evalDDDDDD1"}
     assert "1.00 s long, less than one segment of 128 frames" in corpus.excluded["--PJHxphWEs"]
-    assert "cannot be read" in corpus.excluded["YtrainAAAA1"]
+    assert "cannot read" in corpus.excluded["YtrainAAAA1"]
     assert "begins at 30.000, the list says 239.8 s" in corpus.excluded["trainBBB_10"]
     assert "30.0 s long, so not cut" in corpus.excluded["evalDDDDDD1"]
     assert str(corpus.presence["balanced train"]) == "4 of 4 clips present, 3 of them excluded"
@@ -368,7 +370,7 @@ def test_validation_comes_from_the_unbalanced_list(whole):
     assert other != folds[2]
     every = AudioSet(whole, n_validation=1000)
     assert sum(clip.fold == 2 for clip in every.clips) == 19
-    assert "cannot be read" in every.excluded["unbal000000"]
+    assert "cannot read" in every.excluded["unbal000000"]
 
 
 def test_a_lost_clip_changes_one_of_the_validation_clips(whole):
@@ -460,6 +462,23 @@ def test_validate_hears_what_the_header_hides(whole):
     assert found.extra == ("audio/stranger.wav",)
     assert found.missing == ()
     assert found.notes == {"shorter than 10 s": 5, "2 channels, mixed down": 1, "16000 Hz, resampled": 1}
+
+
+@pytest.mark.usefixtures("ten_seconds")
+def test_what_is_no_clip_is_named_and_not_waited_for(whole):
+    """A pipe under a clip's name, one that breaks off behind its header, and a name that is not UTF-8."""
+    train = whole / "audio" / "balanced_train"
+    (train / "Y--PJHxphWEs.wav").unlink()
+    os.mkfifo(train / "Y--PJHxphWEs.wav")
+    cut = train / "trainBBB_10_239.800.wav"
+    cut.write_bytes(cut.read_bytes()[:-10_000])
+    write_clip(train / "stranger.wav").rename(train / os.fsdecode(b"caf\xe9.wav"))
+    found = AudioSet(whole).validate()
+    assert set(found.damaged) == {"--PJHxphWEs", "trainBBB_10"}
+    assert "no recording at" in found.damaged["--PJHxphWEs"]
+    assert "breaks off after 1.89 s" in found.damaged["trainBBB_10"]
+    assert "caf\\udce9.wav" in str(found)
+    str(found).encode()  # can be printed
 
 
 def test_extraction_excludes_what_turns_out_damaged(whole, tmp_path):

@@ -1,5 +1,6 @@
 """ESC-50 in its official layout: what is read, what is repaired, what is refused."""
 
+import os
 import shutil
 
 import numpy as np
@@ -14,6 +15,7 @@ from companion.datasets.esc50 import (
     find_folder,
     straddling_recordings,
 )
+from companion.datasets.esc50_events import write_event_table
 from companion.errors import AudioError, DataError
 
 ESC10 = (
@@ -135,23 +137,81 @@ def test_missing_clip_and_damaged_clip(make_esc50, tmp_path):
         corpus.audio(second)
 
 
+def test_a_clip_that_broke_off_is_an_error_wherever_it_is_heard(make_esc50, tmp_path):
+    """What is left of it can be decoded without complaint: an ogg file does not say how long it was."""
+    corpus = ESC50(make_esc50(tmp_path / "ESC-50", ".ogg"))
+    noise = 0.1 * np.random.default_rng(0).standard_normal(220_500)
+    path = corpus.path(corpus.clips[0])
+    soundfile.write(path, noise, 44_100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    with pytest.raises(AudioError, match=rf"{path.name} (breaks off after|is empty)"):
+        corpus.audio(corpus.clips[0])
+    with pytest.raises(AudioError, match=path.name):
+        write_event_table(tmp_path, tmp_path / "events.csv")
+    assert list(corpus.validate().damaged) == [path.name]
+
+
+def test_validate_goes_on_behind_a_length_that_is_a_lie(make_esc50, tmp_path):
+    corpus = ESC50(make_esc50(tmp_path / "ESC-50", ".flac"))
+    first, last = corpus.path(corpus.clips[0]), corpus.path(corpus.clips[-1])
+    content = bytearray(first.read_bytes())
+    content[21:26] = b"\xff" * 5  # of 36 bits
+    first.write_bytes(content)
+    last.write_bytes(b"no sound")
+    (corpus.folder / "audio" / os.fsdecode(b"caf\xe9.wav")).touch()
+    found = corpus.validate()
+    assert list(found.damaged) == [first.name, last.name]
+    assert "caf\\udce9.wav" in str(found)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda text: text[: len(text) // 2], "breaks off in line|has 4 rows|has 5 rows"),
         (lambda text: text[: text.index("5-1005")], "has 4 rows"),
+        (lambda text: "", "has 0 rows"),
         (lambda text: text.replace("filename,fold", "file,fold"), "has columns file"),
         (lambda text: text.replace("1-1001-A-0.wav,1", "1-1001-A-0.wav,2"), "line 2: 1-1001-A-0.wav"),
-        (lambda text: "", "has 0 rows"),
+        (lambda text: text.replace("0,dog,True,1001", "0,dog,True,1002"), "line 2: 1-1001-A-0.wav"),
+        (lambda text: text.replace("True,1001,A", "True,1001,B"), "line 2: 1-1001-A-0.wav"),
+        (lambda text: text.replace("True,1001,A", "True,1001,A,A"), "line 2: 1-1001-A-0.wav"),
+        (lambda text: text.replace("1-1001-A-0.wav,1,0", "1-1001-A-cow.wav,1,cow"), "line 2: 1-1001-A-cow"),
+        (lambda text: text.replace("1001", "9" * 300), "line 2: 1-9999"),
+        (lambda text: text.replace("1-1001-A-0.wav,1", "0-1001-A-0.wav,0"), "line 2: 0-1001-A-0"),
+        (lambda text: text.replace("1-1001-A-0.wav,1", "9-1001-A-0.wav,9"), "has 1 clips of dog in fold 9"),
+        (lambda text: text.replace("1-1001-A-0.wav,1", "2-1001-A-0.wav,2"), "has 2 clips of dog in fold 2"),
+        (
+            lambda text: text.replace(text.split()[10], text.split()[1]),
+            "names 1-1001-A-0 in line 11, and before in line 2",
+        ),
+        (lambda text: text.replace("dog,True,1002", "chainsaw,True,1002"), "line 3 .*'chainsaw'.* line 2 .*'dog'"),
+        (lambda text: text.replace("dog", "chainsaw"), "line 7 .*class 41 .* line 2 .*class 0"),
+        (lambda text: text.replace("dog", ""), "the category '' in line 2"),
+        (lambda text: text.replace("dog", "dog "), "the category 'dog ' in line 2"),
+        (lambda text: text.replace("True,1001", "1,1001"), "'1' in line 2, column esc10"),
+        (lambda text: text.replace("True,1002", "False,1002"), "line 3 .*outside ESC-10.* line 2 .*in ESC-10"),
+        (lambda text: text.replace("True", "False"), "puts 0 classes into ESC-10"),
     ],
 )
 def test_a_csv_that_is_not_the_official_one(make_esc50, tmp_path, change, said):
     path = make_esc50(tmp_path / "ESC-50") / "meta" / "esc50.csv"
-    path.write_text(change(path.read_text()))
+    text = path.read_text()
+    assert change(text) != text
+    path.write_text(change(text))
     with pytest.raises(DataError, match=said) as caught:
         ESC50(tmp_path)
     assert str(path) in caught.value.problem
     assert "companion fetch esc50" in caught.value.repair
+
+
+def test_a_csv_as_spreadsheets_write_it(make_esc50, tmp_path):
+    """With a byte-order mark, TRUE and FALSE, lines ended by CR LF and the columns in another order."""
+    path = make_esc50(tmp_path / "ESC-50") / "meta" / "esc50.csv"
+    whole, subset = ESC50(tmp_path), ESC50(tmp_path, esc10_only=True)
+    lines = [line.split(",") for line in path.read_text().replace("True", "TRUE").replace("False", "FALSE").split()]
+    path.write_text("\r\n".join(",".join(line[::-1]) for line in lines), encoding="utf-8-sig", newline="")
+    assert ESC50(tmp_path).clips == whole.clips
+    assert ESC50(tmp_path, esc10_only=True).clips == subset.clips
 
 
 def test_names_are_lazy_and_lead_to_classes():

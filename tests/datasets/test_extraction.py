@@ -188,6 +188,28 @@ def test_unusable_clips_are_excluded_and_named(store, shard_clips):
         assert_same(found, straight(corpus, usable))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30], ids=str)
+def test_an_excluded_clip_leaves_nothing_in_the_store(store, monkeypatch, value):
+    """Finite samples may have features that are not: 1e30 squared is beyond single precision."""
+    corpus = Noise(5)
+    usable = straight(corpus, [clip for clip in corpus.clips if clip.id != "c2"])
+
+    def spoilt(clip: Clip) -> Audio:
+        audio = Noise.audio(corpus, clip)
+        return Audio(np.full_like(audio.samples, value), RATE) if clip.id == "c2" else audio
+
+    monkeypatch.setattr(corpus, "audio", spoilt)
+    found = extract_corpus(corpus, NS_LOG_MEL, store, on_error="exclude", shard_clips=2)
+    assert list(found.excluded) == ["c2"]
+    assert_same(found, usable)
+    arrays = [np.load(path) for path in store.root.rglob("*.npy")]
+    frames = [array for array in arrays if array.ndim == 2]
+    assert sum(map(len, frames)) == sum(map(len, usable))
+    assert all(np.isfinite(array).all() for array in frames)
+    with pytest.raises(AudioError, match="at sample 0"):
+        extract_corpus(corpus, NS_LOG_MEL, store, shard_clips=5)
+
+
 def test_an_unusable_clip_raises_unless_it_may_be_excluded(store):
     corpus = Noise(4, broken=("c2",))
     extract_corpus(corpus, NS_LOG_MEL, store, on_error="exclude")

@@ -10,8 +10,8 @@ from companion.datasets.synthetic.elements import RATE
 from companion.datasets.synthetic.recipe import loudest_level
 from companion.datasets.synthetic.recording import (
     PEAK,
+    Occurrence,
     Place,
-    Placement,
     Score,
     bed,
     convolve,
@@ -24,7 +24,7 @@ from companion.datasets.synthetic.recording import (
 
 
 def score(*events: Event, ratio: float = 20.0, level: float = -30.0, name: str = "a") -> Score:
-    return Score(name, name, 4.0, level, tuple(Placement(event, "voice", ratio) for event in events))
+    return Score(name, name, 4.0, level, tuple(Occurrence(event, "voice", ratio) for event in events))
 
 
 def test_streams_belong_to_their_names_alone():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score
+from sklearn.metrics import f1_score, precision_score, recall_score
 
 from companion.errors import DataError, ParameterError
 from companion.evaluation.localization import (
@@ -10,10 +10,7 @@ from companion.evaluation.localization import (
     counts_per_clip,
     f1_from_counts,
     segment_f1,
-    segment_tagging,
-    stacked,
 )
-from companion.evaluation.tagging import resampled
 
 
 @pytest.fixture
@@ -103,25 +100,6 @@ def test_a_class_without_positives_gets_the_common_threshold():
         choose_thresholds([np.zeros((3, 2))], [np.ones((3, 2))])
 
 
-def test_scores_without_a_threshold_are_those_of_all_segments(rng):
-    reference, estimated = random_task(rng)
-    truth, outputs = np.concatenate(reference), np.concatenate(estimated)
-    expected = [average_precision_score(y, s) for y, s in zip(truth.T, outputs.T, strict=True)]
-    np.testing.assert_allclose(segment_tagging(reference, estimated).average_precision, expected)
-
-
-def test_every_segment_has_the_weight_of_its_clip(rng):
-    reference, estimated = random_task(rng)
-    weights = rng.integers(0, 3, (6, 4))
-    weights[:, 0] += 1
-    ap, _ = resampled(*stacked(reference, estimated, weights))
-    for row, drawn in zip(ap, weights, strict=True):
-        repeated = ([one for one, n in zip(r, drawn, strict=True) for _ in range(n)] for r in (reference, estimated))
-        expected = segment_tagging(*repeated).average_precision
-        np.testing.assert_allclose(row, expected)
-        np.testing.assert_allclose(segment_tagging(reference, estimated, drawn).average_precision, expected)
-
-
 def test_what_cannot_be_scored_is_refused(rng):
     reference, estimated = random_task(rng)
     with pytest.raises(DataError, match="4 clips of reference, 3 estimated"):
@@ -139,7 +117,5 @@ def test_what_cannot_be_scored_is_refused(rng):
         counts_per_clip(reference, estimated, [0.5, 0.5])
     with pytest.raises(DataError, match="a weight for every clip"):
         f1_from_counts(np.ones((3, 2, 3)), np.ones(2))
-    with pytest.raises(DataError, match="one for each of 4 clips"):
-        stacked(reference, estimated, np.ones(3))
     with pytest.raises(DataError):
         segment_f1([], [], 0.5)

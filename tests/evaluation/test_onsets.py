@@ -123,3 +123,15 @@ def test_what_cannot_be_scored_is_refused():
         onset_error([event], [outputs(1)] * 2, [BOUNDS], CLASSES, 0.5)
     with pytest.raises(ParameterError, match="thresholds of shape"):
         onset_error([event], [outputs(1)], [BOUNDS], CLASSES, [0.1, 0.2, 0.3])
+
+
+def test_errors_of_some_events_are_theirs_alone():
+    events = [[(0.0, 1.0, "a"), (2.0, 3.0, "a")], [(1.0, 2.0, "b")]]
+    bounds = [np.array([[0, 1], [1, 2], [2, 3]])] * 2
+    errors = onset_error(events, [np.array([[0.9, 0], [0, 0], [0, 0]])] * 2, bounds, ("a", "b"), 0.5)
+    assert errors.found.tolist() == [True, True, False]
+    first = errors.only(np.array([True, False, False]))
+    assert first.mean("absolute") == 0.5
+    assert errors.mean("absolute") == 1.0
+    assert first.mean("missed") == 0
+    assert first.n_clips == 2

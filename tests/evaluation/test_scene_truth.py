@@ -11,7 +11,6 @@ from companion.evaluation.scene_truth import (
     globally_active,
     permutation_baseline,
     precision_at,
-    r_precision,
     rank_correlation,
 )
 
@@ -33,13 +32,11 @@ def test_precision_by_hand():
     scores = [[6, 1, 5, 4, 3, 2], [6, 5, 4, 3, 2, 1]]
     assert precision_at(scores, TRUTH, k=2).tolist() == [1, 0]
     assert precision_at(scores, TRUTH, k=5).tolist() == [2 / 5, 2 / 5]
-    assert r_precision(scores, TRUTH).tolist() == [2 / 3, 0]
 
 
 def test_perfect_scores():
     assert precision_at(TRUTH, TRUTH, k=2).tolist() == [1, 1]
     assert precision_at(TRUTH, TRUTH, k=3).tolist() == [1, 2 / 3]  # the second recipe holds only two
-    assert r_precision(TRUTH, TRUTH).tolist() == [1, 1]
     assert rank_correlation(TRUTH, TRUTH) == pytest.approx(1)
     assert rank_correlation(-TRUTH, TRUTH) == pytest.approx(-1)
 
@@ -47,7 +44,6 @@ def test_perfect_scores():
 def test_scores_that_order_nothing_reach_the_share_of_held_units():
     flat = np.zeros_like(TRUTH)
     np.testing.assert_allclose(precision_at(flat, TRUTH, k=5), [3 / 6, 2 / 6])
-    np.testing.assert_allclose(r_precision(flat, TRUTH), [3 / 6, 2 / 6])
     assert rank_correlation(flat, TRUTH) == 0
 
 
@@ -71,11 +67,10 @@ def test_a_scene_without_an_order_in_the_truth_is_left_out():
     truth = np.vstack([TRUTH, np.zeros(6)])
     scores = np.vstack([TRUTH, np.arange(6)])
     assert rank_correlation(scores, truth) == pytest.approx(1)
-    assert np.isnan(r_precision(scores, truth)).tolist() == [False, False, True]
     assert np.isnan(rank_correlation(scores[2:], truth[2:]))
 
 
-@pytest.mark.parametrize("measure", [precision_at, r_precision, rank_correlation])
+@pytest.mark.parametrize("measure", [precision_at, rank_correlation])
 def test_order_of_units_does_not_matter_and_only_ranks_do(measure, rng):
     scores, truth = random_task(rng)
     order = rng.permutation(12)
@@ -83,7 +78,7 @@ def test_order_of_units_does_not_matter_and_only_ranks_do(measure, rng):
     np.testing.assert_allclose(measure(np.exp(scores), truth), measure(scores, truth))
 
 
-@pytest.mark.parametrize("measure", [precision_at, r_precision, rank_correlation])
+@pytest.mark.parametrize("measure", [precision_at, rank_correlation])
 def test_resamples_are_scored_one_by_one(measure, rng):
     truth = random_task(rng)[1]
     scores = rng.integers(0, 6, (7, *truth.shape))
@@ -133,7 +128,7 @@ def test_what_cannot_be_scored_is_refused(rng):
     with pytest.raises(DataError, match="not finite"):
         rank_correlation(np.full((2, 6), np.inf), TRUTH)
     with pytest.raises(DataError, match="more than probabilities"):
-        r_precision(TRUTH, 2 * TRUTH)
+        precision_at(TRUTH, 2 * TRUTH)
     with pytest.raises(ParameterError, match="k=7"):
         precision_at(TRUTH, TRUTH, k=7)
     with pytest.raises(ParameterError, match="clips"):

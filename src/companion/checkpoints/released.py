@@ -6,17 +6,15 @@ Source:
     15 and 17 are poolings. Networks trained on several GPUs prefix ``module.``.
 """
 
-import io
-import pickle
-import zipfile
-from collections import OrderedDict
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from companion.checkpoints.pickles import SWELLING, read
 from companion.checkpoints.saved import Checkpoint, check_classes, digest, fill, save
 from companion.errors import CheckpointError, DataError
 from companion.features import NS_LOG_MEL
@@ -37,8 +35,6 @@ LAYERS = {
     18: "f1",
 }
 """Released layer to the convolution with batch normalisation that it is in ``WeakCNN``; layer 19 is F2."""
-
-LEGACY_MAGIC = torch.serialization.MAGIC_NUMBER.to_bytes(10, "little")
 
 
 def convert(source: Path, target: Path, *, classes: Sequence[str] | None = None) -> None:
@@ -72,7 +68,7 @@ def load_released(path: Path, *, classes: Sequence[str] | None = None) -> Checkp
     """
     weights = read_weights(path)
     state = released_state(weights, path)
-    n_classes = len(state["f2.weight"]) if "f2.weight" in state else 527
+    n_classes = next(iter(state["f2.weight"].shape if "f2.weight" in state else ()), 527)
     names = tuple(f"output {i}" for i in range(n_classes)) if classes is None else tuple(classes)
     check_classes(names, n_classes, path)
     with torch.device("meta"):
@@ -106,7 +102,7 @@ def released_state(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tenso
     for key, value in weights.items():
         layer, _, rest = key.partition(".")
         part, _, name = rest.partition(".")
-        number = int(layer[5:]) if layer.startswith("layer") and layer[5:].isdecimal() else 0
+        number = int(layer[5:]) if re.fullmatch(r"layer\d{1,2}", layer, re.ASCII) else 0
         if number in LAYERS and part in ("0", "1"):
             state[f"{LAYERS[number]}.{('conv', 'bn')[int(part)]}.{name}"] = value
         elif number == 19 and part == "0":
@@ -126,48 +122,20 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors of a pickle by name, without ``module.``; nothing in the pickle is executed.
 
     Raises:
-        CheckpointError: It is missing, damaged, or asks for anything but tensors and dictionaries.
+        CheckpointError: It is missing, damaged, or holds anything but arrays in a dictionary.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            is_torch = zipfile.is_zipfile(file) or _starts_with_magic(file)
-            file.seek(0)
-            content = torch.load(file, map_location="cpu", weights_only=True) if is_torch else Weights(file).load()
-    except FileNotFoundError as error:
-        raise CheckpointError(f"no checkpoint at {path}", expected="the authors' released file") from error
-    except Exception as error:  # a damaged or hostile pickle may fail in any way; none of them may pass
-        raise CheckpointError(
-            f"{path} was refused: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
-            expected="a pickle of weights alone; nothing else in a pickle is ever executed",
-            repair="download the released checkpoint again and compare its SHA-256",
-        ) from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+    content = read(path)
+    if isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise CheckpointError(f"{path} holds something else than weights", expected="a dictionary of tensors")
-    return {str(name).removeprefix("module."): value for name, value in content.items()}
-
-
-class Weights(pickle.Unpickler):
-    """Reads a plain pickle of tensors; any function but these is refused before it is looked up."""
-
-    ALLOWED: ClassVar[dict[tuple[str, str], Any]] = {
-        ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,
-        ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-        ("_codecs", "encode"): str.encode,  # bytes, as pickle protocols below 3 write them
-        # PyTorch's own would unpickle the bytes with everything allowed
-        ("torch.storage", "_load_from_bytes"): lambda content: torch.load(io.BytesIO(content), weights_only=True),
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Look a function up in ``ALLOWED`` and nowhere else."""
-        if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return self.ALLOWED[module, name]
-
-
-def _starts_with_magic(file: io.BufferedReader) -> bool:
-    file.seek(0)
-    return LEGACY_MAGIC in file.read(32)
+    arrays = {str(name).removeprefix("module."): value for name, value in content.items()}
+    n_bytes = sum(value.nbytes if isinstance(value, np.ndarray) else 0 for value in arrays.values())
+    if not all(isinstance(value, np.ndarray) for value in arrays.values()) or n_bytes > SWELLING * path.stat().st_size:
+        raise CheckpointError(
+            f"{path} holds something else than weights, or the same weights many times",
+            expected="a dictionary of tensors",
+            repair="use the authors' checkpoint of N_S",
+        )
+    # copied, because the arrays are views of the file that cannot be written
+    native = {name: np.array(value, value.dtype.newbyteorder("="), order="C") for name, value in arrays.items()}
+    return {name: torch.from_numpy(value) for name, value in native.items()}

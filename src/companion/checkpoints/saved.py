@@ -79,7 +79,7 @@ def from_kept(kept: store.Kept, *, classes: Sequence[str] | None = None) -> Chec
         names = tuple(said["classes"])
         checkpoint = Checkpoint(network, names, str(said["features"]), dict(said["facts"]))
         n_classes = int(said["architecture"]["n_classes"])
-    except (ValueError, TypeError, KeyError, RuntimeError, OverflowError, ImportError, ParameterError) as error:
+    except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError, ImportError, ParameterError) as error:
         problem = f"{path} does not describe a network: {type(error).__name__} {error}"
         raise CheckpointError(problem, expected="what checkpoints.save wrote", repair=AGAIN) from error
     check_classes(names, n_classes, path, classes)
@@ -157,10 +157,11 @@ def check_classes(
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Give a network its weights, after every layer's name and shape was compared.
+    """Give a network its weights, after every layer's name, shape and values were looked at.
 
     Raises:
-        CheckpointError: Names the first layer that does not fit or is not finite, what was expected and what came.
+        CheckpointError: Names the first layer that does not fit, what was expected and what came; or that holds NaN,
+            infinity or a negative variance.
     """
     wanted = network.state_dict()
     repair = "use weights of the same width and number of classes, or " + AGAIN
@@ -171,8 +172,6 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
         if state[name].shape != value.shape:
             given = tuple(state[name].shape)
             raise CheckpointError(f"{path}: layer {name} has shape {given}", expected=expected, repair=repair)
-        if not bool(torch.isfinite(state[name]).all()):
-            raise CheckpointError(f"{path}: layer {name} is not finite", expected="numbers", repair=AGAIN)
     superfluous = sorted(state.keys() - wanted.keys())
     if superfluous:
         raise CheckpointError(
@@ -181,4 +180,11 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
             repair=repair,
         )
     typed = {name: state[name].to(value.dtype) for name, value in wanted.items()}
+    for name, value in typed.items():
+        if not bool(torch.isfinite(value).all()):
+            problem = f"{path}: layer {name} holds values that are not finite"
+            raise CheckpointError(problem, expected="finite weights", repair=AGAIN)
+        if name.endswith("running_var") and bool((value < 0).any()):
+            problem = f"{path}: layer {name} holds variances below zero"
+            raise CheckpointError(problem, expected="variances of zero or more", repair=AGAIN)
     network.load_state_dict(typed, assign=True)

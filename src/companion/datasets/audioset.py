@@ -15,10 +15,9 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-import soundfile
 from tqdm.auto import tqdm
 
-from companion.audio import Audio, fit_length, load
+from companion.audio import Audio, fit_length, header, load
 from companion.datasets import audioset_files, audioset_lists
 from companion.datasets.audioset_fetch import fetch_lists
 from companion.datasets.audioset_files import TOLERANCE, Found
@@ -191,17 +190,17 @@ class AudioSet(Dataset):
         light.absent, light.excluded, light._strangers, light.superclass_of = {}, {}, (), {}
         return light
 
-    def fingerprint(self) -> str:
-        """Digest of the clips, their labels, and of each file the size and some of its bytes; 80 GB stay unread.
+    def content(self) -> str:
+        """Digest of each file's size and some of its bytes; 80 GB stay unread.
 
         Raises:
             DataError: A clip's file is missing.
         """
-        return self._fingerprint
+        return self._content
 
     @cached_property
-    def _fingerprint(self) -> str:
-        content = hashlib.sha256(super().fingerprint().encode())
+    def _content(self) -> str:
+        content = hashlib.sha256()
         with ThreadPoolExecutor(8) as pool:
             for digest in pool.map(audioset_files.excerpt_digest, [self.path(clip) for clip in self.clips]):
                 content.update(digest.encode())
@@ -225,13 +224,12 @@ class AudioSet(Dataset):
     def _deviations(self, clip: Clip) -> list[str] | str:
         """What loading repairs in one file, or why it cannot."""
         try:
-            samples = self.audio(clip).samples
+            samples, file = self.audio(clip).samples, header(self.path(clip))
         except (AudioError, DataError) as error:
             return error.problem
-        info = soundfile.info(self.path(clip))
         found = {
-            f"{info.channels} channels, mixed down": info.channels > 1,
-            f"{info.samplerate} Hz, resampled": info.samplerate != self.sample_rate,
+            f"{file.channels} channels, mixed down": file.channels > 1,
+            f"{file.sample_rate} Hz, resampled": file.sample_rate != self.sample_rate,
             "shorter than 10 s": clip.duration < 10.0,
             "all silent": not samples.any(),
         }

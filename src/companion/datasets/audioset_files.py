@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
 from tqdm.auto import tqdm
 
+from companion.audio import header
 from companion.datasets.audioset_lists import Segment
-from companion.errors import DataError
+from companion.errors import AudioError, DataError
 from companion.features import NS_LOG_MEL, n_frames
 
 SUFFIXES = (".wav", ".flac", ".ogg")
@@ -133,10 +133,9 @@ def excerpt_digest(path: Path, block: int = 4096) -> str:
 def _seconds(path: Path, segment: Segment) -> float | str:
     """Length of a clip by its file's header, or why it cannot be used."""
     try:
-        info = soundfile.info(path)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        return f"cannot be read: {error}"
-    seconds = info.frames / info.samplerate
+        seconds = header(path).duration
+    except AudioError as error:
+        return error.problem
     if seconds > LONGEST:
         return f"{seconds:.1f} s long, so not cut to its segment from {segment.start:g} to {segment.end:g} s"
     clip = segment.duration if seconds >= segment.duration - TOLERANCE else seconds

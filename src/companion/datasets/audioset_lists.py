@@ -27,7 +27,7 @@ CLASSES, ONTOLOGY = "class_labels_indices.csv", "ontology.json"
 REPAIR = "companion fetch audioset (it replaces a damaged list by the official one)"
 FORMAT = 'YTID, start, end, "mids", say: --PJHxphWEs, 30.000, 40.000, "/m/09x0r,/t/dd00088"'
 
-_ROW = re.compile(r'([\w-]+), *(\d+(?:\.\d+)?), *(\d+(?:\.\d+)?), *"([^"]+)"\s*', re.ASCII)
+_ROW = re.compile(r'([\w-]{1,64}), *(\d{1,9}(?:\.\d+)?), *(\d{1,9}(?:\.\d+)?), *"([^"]+)"\s*', re.ASCII)
 _STATED = re.compile(r"num_segs=(\d+)")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from companion import code
 from companion.audio import Audio
+from companion.errors import printable
 
 
 @dataclass(frozen=True, order=True)
@@ -83,7 +84,7 @@ class Validation:
         lines += [f"  damaged: {name}: {reason}" for name, reason in self.damaged.items()]
         lines += [f"  extra: {name}" for name in self.extra[:10]]
         lines += [f"  {count} × {note}" for note, count in self.notes.items()]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 class Dataset(ABC):
@@ -116,9 +117,17 @@ class Dataset(ABC):
         return self
 
     def fingerprint(self) -> str:
-        """Digest of the clips, their labels, and the code that makes them. Corpora of files add the files' bytes."""
-        content = f"{code.digest(type(self))} {self.name} {self.sample_rate} {self.clips!r}"
+        """Digest of the clips, their labels, what their audio is made from, and the code that makes it.
+
+        Raises:
+            DataError: A clip's file is missing.
+        """
+        content = f"{code.digest(type(self))} {self.name} {self.sample_rate} {self.clips!r} {self.content()}"
         return hashlib.sha256(content.encode()).hexdigest()
+
+    def content(self) -> str:
+        """What the audio is made from and the clips do not tell: a digest of files, recipes of mixtures."""
+        return ""
 
     @property
     def folds(self) -> tuple[int, ...]:

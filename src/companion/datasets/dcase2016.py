@@ -10,16 +10,15 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from tqdm.auto import tqdm
 
-from companion.audio import Audio, fit_length, load
+from companion.audio import Audio, fit_length, header, load
 from companion.datasets.base import Clip, Dataset, Validation
 from companion.datasets.dcase2016_lists import (
     FOLDER,
+    GROUPS,
     LAYOUT,
     REPAIR,
-    TABLE_3,
     SignalError,
     find_folder,
     read_errors,
@@ -27,7 +26,6 @@ from companion.datasets.dcase2016_lists import (
     read_labels,
 )
 from companion.datasets.download import registered_files, unpacked
-from companion.datasets.scene_recipes import SCENES
 from companion.errors import AudioError, DataError
 
 DURATION = 30.0
@@ -72,9 +70,7 @@ class TUTScenes2016(Dataset):
         labels = read_labels(self.folder / "meta.txt")
         folds = read_folds(self.folder, labels)
         self.errors = read_errors(self.folder / "error.txt")
-        groups = {scene.name: scene.group for scene in SCENES}
-        self.classes = tuple(TABLE_3)
-        self.superclass_of = {label: groups[row] for label, row in TABLE_3.items()}
+        self.classes, self.superclass_of = tuple(GROUPS), GROUPS
         self.clips = tuple(
             Clip(clip, clip.split("_")[0], folds[clip], self._n_samples(clip) / self.sample_rate, label)
             for clip, label in labels.items()
@@ -150,17 +146,17 @@ class TUTScenes2016(Dataset):
             start = max(start, int(np.ceil(offset * self.sample_rate)))
         return kept or [(0, end)]
 
-    def fingerprint(self) -> str:
-        """Digest of the clips, their labels, what is cut out of them, and every byte of their files.
+    def content(self) -> str:
+        """What is cut out of the clips, and a digest of every byte of their files.
 
         Raises:
             DataError: A clip's file is missing.
         """
-        return self._fingerprint
+        return f"{self.cut_errors and self.errors!r} {self._content}"
 
     @cached_property
-    def _fingerprint(self) -> str:  # nine gigabytes of reading, once per corpus object
-        content = hashlib.sha256(f"{super().fingerprint()} {self.cut_errors and self.errors!r}".encode())
+    def _content(self) -> str:  # nine gigabytes of reading, once per corpus object
+        content = hashlib.sha256()
         for clip in self.clips:
             with self.path(clip).open("rb") as file:
                 content.update(hashlib.file_digest(file, "sha256").digest())
@@ -201,10 +197,10 @@ def _whole(path: Path) -> Audio:
 
 def _deviations(path: Path) -> list[str]:
     """What loading repairs in one file."""
-    audio, info = _whole(path), soundfile.info(path)
+    audio, file = _whole(path), header(path)
     found = {
-        f"{info.channels} channels, mixed down": info.channels > 1,
-        f"{info.samplerate} Hz, resampled": info.samplerate != TUTScenes2016.sample_rate,
+        f"{file.channels} channels, mixed down": file.channels > 1,
+        f"{file.sample_rate} Hz, resampled": file.sample_rate != TUTScenes2016.sample_rate,
         f"not exactly {DURATION:g} s, padded or cropped": len(audio.samples) != round(DURATION * audio.sample_rate),
         "all silent": not audio.samples.any(),
     }

@@ -1,5 +1,6 @@
 """The lists of TUT Acoustic Scenes 2016: labels, folds, and stretches where the recorder failed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,29 @@ from companion.errors import DataError
 FOLDER = "TUT-acoustic-scenes-2016-development"
 FOLDS = (1, 2, 3, 4)
 N_CLIPS = 1170
+LONGEST = 1e6
+"""Seconds: no time in a list is later, and none so late that it cannot be counted in samples."""
+
+_NAME = re.compile(r"(?:audio/)?([\w-]{1,100})\.wav", re.ASCII)
+
+GROUPS: Mapping[str, str] = {
+    "bus": "vehicle",
+    "cafe/restaurant": "indoor",
+    "car": "vehicle",
+    "city_center": "outdoor",
+    "forest_path": "outdoor",
+    "grocery_store": "indoor",
+    "home": "indoor",
+    "beach": "outdoor",
+    "library": "indoor",
+    "metro_station": "indoor",
+    "office": "indoor",
+    "residential_area": "outdoor",
+    "train": "vehicle",
+    "tram": "vehicle",
+    "park": "outdoor",
+}
+"""Labels of the corpus, and the kind of place that its description says they are."""
 
 TABLE_3: Mapping[str, str] = {
     "bus": "Bus",
@@ -70,9 +94,9 @@ def read_labels(path: Path) -> dict[str, str]:
     """
     labels: dict[str, str] = {}
     for number, columns in _rows(path, at_least=2):
-        clip, label = Path(columns[0]).stem, columns[1]
-        if label not in TABLE_3:
-            raise _refuse(path, f"has the unknown label {label!r} in line {number}", "one of " + ", ".join(TABLE_3))
+        clip, label = _clip(path, number, columns[0]), columns[1]
+        if label not in GROUPS:
+            raise _refuse(path, f"has the unknown label {label!r} in line {number}", "one of " + ", ".join(GROUPS))
         if clip in labels:
             raise _refuse(path, f"names {clip} a second time in line {number}", "every clip once")
         labels[clip] = label
@@ -123,9 +147,9 @@ def read_errors(path: Path) -> tuple[SignalError, ...]:
             onset, offset = float(start), float(end)
         except ValueError:
             onset = offset = float("nan")
-        if not 0.0 <= onset < offset:
+        if not 0.0 <= onset < offset < LONGEST:
             raise _refuse(path, f"has no stretch of time in line {number}: {start} to {end}", "two times in seconds")
-        errors.append(SignalError(Path(name).stem, onset, offset, " ".join(reason)))
+        errors.append(SignalError(_clip(path, number, name), onset, offset, " ".join(reason)))
     return tuple(errors)
 
 
@@ -133,13 +157,21 @@ def _listed(path: Path, labels: Mapping[str, str]) -> set[str]:
     """Clips of one list of a fold; where it also gives labels, they are compared."""
     clips = set()
     for number, columns in _rows(path, at_least=1):
-        clip = Path(columns[0]).stem
+        clip = _clip(path, number, columns[0])
         if clip not in labels:
             raise _refuse(path, f"names {columns[0]} in line {number}, which is not in meta.txt", "clips of meta.txt")
         if len(columns) > 1 and columns[1] != labels[clip]:
             raise _refuse(path, f"calls {clip} {columns[1]!r} in line {number}", f"{labels[clip]!r}, as in meta.txt")
         clips.add(clip)
     return clips
+
+
+def _clip(path: Path, number: int, name: str) -> str:
+    """Clip id of a file's name."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise _refuse(path, f"names {name[:80]!r} in line {number}", "names like audio/a001_0_30.wav")
+    return found[1]
 
 
 def _rows(path: Path, at_least: int) -> list[tuple[int, list[str]]]:

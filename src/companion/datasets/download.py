@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import pooch
 
+from companion.checkout import shipped
 from companion.errors import DataError, DownloadError, StoreError
 
 logger = logging.getLogger(__name__)
@@ -73,21 +74,15 @@ def registered_files(name: str) -> tuple[Remote, ...]:
 
 
 def _entry(name: str, parse: Callable[[Any], T]) -> T:
-    here = Path(__file__).resolve()
-    for root in (here.parents[3], Path.cwd(), *Path.cwd().parents):
-        entry = root / "data" / "registry" / f"{name}.json"
-        if entry.is_file():
-            try:
-                return parse(json.loads(entry.read_text(encoding="utf-8")))
-            except (ValueError, TypeError) as error:
-                expected = f"JSON with {', '.join(Remote.__annotations__)}"
-                repair = f"git checkout -- data/registry/{name}.json"
-                raise DataError(f"{entry} is damaged: {error}", expected=expected, repair=repair) from error
-    raise DataError(
-        f"no download is registered as {name!r}",
-        expected=f"data/registry/{name}.json in a checkout of the repository",
-        repair="run inside the checkout",
-    )
+    entry = shipped("registry") / f"{name}.json"
+    if not entry.is_file():
+        raise DataError(f"no download is registered as {name!r}", expected=f"data/registry/{name}.json")
+    try:
+        return parse(json.loads(entry.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        expected = f"JSON with {', '.join(Remote.__annotations__)}"
+        repair = f"git checkout -- data/registry/{name}.json"
+        raise DataError(f"{entry} is damaged: {error}", expected=expected, repair=repair) from error
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -10,15 +9,14 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-import soundfile
 from tqdm.auto import tqdm
 
-from companion.audio import Audio, fit_length, load
+from companion.audio import Audio, fit_length, header, load
 from companion.datasets.base import Clip, Dataset, Validation
 from companion.datasets.download import registered, unpacked
+from companion.datasets.esc50_list import REPAIR, read_list
 from companion.errors import AudioError, DataError
 
-N_CLIPS = 2000
 DURATION = 5.0
 SHORTEST = 3.6
 """Seconds. The shortest clip of the first release has 3.64 s, later ones 5 s: less was cut off on its way."""
@@ -34,9 +32,7 @@ SUPERCLASSES = (
 STRADDLING_RECORDINGS = ("131943", "134049", "209698", "234879")
 """Freesound ids that lie in two of the official folds; the same four give an ESC-10 clip and another one."""
 
-COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
 LAYOUT = "ESC-50/ or ESC-50-master/ with meta/esc50.csv, and audio/1-100032-A-0.wav (.flac, .ogg) and so on"
-REPAIR = "companion fetch esc50, or point COMPANION_DATA at the folder that holds it"
 
 
 class ESC50(Dataset):
@@ -71,22 +67,13 @@ class ESC50(Dataset):
 
     def __init__(self, root: Path | str, esc10_only: bool = False) -> None:
         self.folder = find_folder(Path(root))
-        table = read_table(self.folder / "meta" / "esc50.csv")
-        self._stems = frozenset(Path(row["filename"]).stem for row in table)
-        rows = [row for row in table if row["esc10"] == "True" or not esc10_only]
-        targets = {int(row["target"]): row["category"] for row in rows}
+        listed = read_list(self.folder / "meta" / "esc50.csv")
+        self._stems = frozenset(row.id for row in listed)
+        rows = [row for row in listed if row.esc10 or not esc10_only]
+        targets = {row.target: row.category for row in rows}
         self.classes = tuple(targets[target] for target in sorted(targets))
         self.superclass_of = {name: SUPERCLASSES[target // 10] for target, name in sorted(targets.items())}
-        self.clips = tuple(
-            Clip(
-                id=Path(row["filename"]).stem,
-                recording=row["src_file"],
-                fold=int(row["fold"]),
-                duration=DURATION,
-                label=row["category"],
-            )
-            for row in rows
-        )
+        self.clips = tuple(Clip(row.id, row.recording, row.fold, DURATION, row.category) for row in rows)
 
     @classmethod
     def fetch(cls, root: Path | str) -> ESC50:
@@ -146,22 +133,22 @@ class ESC50(Dataset):
 
         Raises:
             DataError: The clip's file is missing.
-            AudioError: The file is damaged.
+            AudioError: The file is damaged, or broke off on its way.
         """
-        loaded = load(self.path(clip), sample_rate=self.sample_rate)
+        loaded = _whole(self.path(clip), self.sample_rate)
         return Audio(fit_length(loaded.samples, self.n_samples), self.sample_rate)
 
-    def fingerprint(self) -> str:
-        """Digest of the clips, their labels and every byte of their files.
+    def content(self) -> str:
+        """Digest of every byte of the clips' files.
 
         Raises:
             DataError: A clip's file is missing.
         """
-        return self._fingerprint
+        return self._content
 
     @cached_property
-    def _fingerprint(self) -> str:  # two seconds of reading, once per corpus object
-        content = hashlib.sha256(super().fingerprint().encode())
+    def _content(self) -> str:  # two seconds of reading, once per corpus object
+        content = hashlib.sha256()
         for clip in self.clips:
             with self.path(clip).open("rb") as file:
                 content.update(hashlib.file_digest(file, "sha256").digest())
@@ -173,7 +160,7 @@ class ESC50(Dataset):
         for clip in tqdm(self.clips, desc=f"validating {self.folder}", unit="clip"):
             try:
                 path = self.path(clip)
-                notes.update(_deviations(path, DURATION))
+                notes.update(_deviations(path))
             except DataError:
                 missing.append(clip.id)
             except AudioError as error:
@@ -198,32 +185,6 @@ def find_folder(root: Path) -> Path:
     raise DataError(f"no ESC-50 in {root}", expected=LAYOUT, repair=REPAIR)
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Read ``meta/esc50.csv`` and check it against itself: columns, 2000 rows, names that agree with them.
-
-    Raises:
-        DataError: The table is not the official one, for instance cut off on its way.
-    """
-
-    def refuse(problem: str) -> DataError:
-        expected = f"the official csv: columns {', '.join(COLUMNS)} and {N_CLIPS} rows"
-        return DataError(f"{path} {problem}", expected=expected, repair=REPAIR)
-
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise refuse(f"cannot be read: {error}") from error
-    if rows and set(rows[0]) != set(COLUMNS):
-        raise refuse(f"has columns {', '.join(map(str, rows[0]))}")
-    for number, row in enumerate(rows, start=2):
-        if Path(row["filename"] or "").stem != "{fold}-{src_file}-{take}-{target}".format_map(row):
-            raise refuse(f"contradicts itself or breaks off in line {number}: {row['filename']}")
-    if len(rows) != N_CLIPS:
-        raise refuse(f"has {len(rows)} rows")
-    return rows
-
-
 def straddling_recordings(clips: Iterable[Clip]) -> tuple[str, ...]:
     """Recordings with clips in more than one fold, in ascending order."""
     folds = defaultdict(set)
@@ -243,21 +204,30 @@ def _place(source: Path, target: Path) -> None:
         file.replace(place)
 
 
-def _deviations(path: Path, duration: float) -> list[str]:
+def _whole(path: Path, sample_rate: int | None = None) -> Audio:
+    """Load a clip that was not cut off.
+
+    Raises:
+        AudioError: The file cannot be decoded, or is shorter than any clip of the corpus.
+    """
+    audio = load(path, sample_rate)
+    if audio.duration < SHORTEST:
+        raise AudioError(f"{path} breaks off after {audio.duration:.2f} s", expected=f"{DURATION:g} s", repair=REPAIR)
+    return audio
+
+
+def _deviations(path: Path) -> list[str]:
     """What loading repairs in one file.
 
     Raises:
-        AudioError: The file cannot be decoded, or ends long before ``duration`` seconds.
+        AudioError: The file cannot be decoded, or was cut off.
     """
-    audio = load(path)
-    info = soundfile.info(path)
-    if audio.duration < SHORTEST:
-        raise AudioError(f"{path} breaks off after {audio.duration:.2f} s", expected=f"{duration:g} s", repair=REPAIR)
+    audio, file = _whole(path), header(path)
     found = {
-        "stereo, mixed down": info.channels > 1,
-        f"{info.samplerate} Hz, resampled": info.samplerate != ESC50.sample_rate,
-        f"shorter than {duration:g} s, padded": audio.duration < duration,
-        f"longer than {duration:g} s, cropped": audio.duration > duration,
+        "stereo, mixed down": file.channels > 1,
+        f"{file.sample_rate} Hz, resampled": file.sample_rate != ESC50.sample_rate,
+        f"shorter than {DURATION:g} s, padded": audio.duration < DURATION,
+        f"longer than {DURATION:g} s, cropped": audio.duration > DURATION,
         "all silent": not audio.samples.any(),
     }
     return [note for note, applies in found.items() if applies]

@@ -1,29 +1,25 @@
-"""Fifteen acoustic scenes restaged with recordings of ESC-50 that no source network was trained on.
+"""Fifteen acoustic scenes restaged with recordings of ESC-50 by people whom no source network heard.
 
-Events and beds come from official folds 4 and 5 alone. Their recordings are dealt to four scene folds, so that a
-scene is never recognised by a recording that was heard in training.
+The authors that are held out are dealt to four scene folds, so that a scene is never recognised by a recording, an
+author or a bed that was heard in training.
 """
 
-from __future__ import annotations
-
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from companion.datasets.base import Clip
-from companion.datasets.esc50 import ESC50, STRADDLING_RECORDINGS
-from companion.datasets.esc50_mixtures import TEST_FOLDS
-from companion.datasets.scene_recipes import EVENT_CLASSES, SCENES, Scene
+from companion.datasets.base import Clip, Dataset
+from companion.datasets.esc50_parts import HELD_OUT, cuts_by_part, deal_authors
+from companion.datasets.mixtures import Mixtures
+from companion.datasets.scene_recipes import BED_CLASSES, EVENT_CLASSES, SCENES, Bed, SceneRecipe
 from companion.errors import DataError, ParameterError
 from companion.events import CutRule, EventCut
-from companion.mixtures import Mixtures, Placement, Recipe
+from companion.mixtures import Grouped, Placement, Recipe, draw_cut, grouped
 
-FOLDS = (1, 2, 3, 4)
-Cuts = Mapping[str, Mapping[str, Sequence[EventCut]]]
-"""Event cuts by class, and within a class by recording."""
+FEWEST_IN_A_BED = 12
+"""Recordings that a bed can be made of in every fold."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +29,14 @@ class SceneRule:
     Args:
         ratio_db: Lowest and highest event-to-background ratio; one draw for each class heard in a clip.
         repeats: Fewest and most times that a class which is heard at all is heard.
-        bed_clips: Recordings of each of the bed's sounds whose spectra are averaged; fewer where there are not as many.
+        bed_classes: Classes in one bed.
+        bed_recordings: Recordings of each of them.
     """
 
     ratio_db: tuple[float, float] = (0.0, 18.0)
     repeats: tuple[int, int] = (1, 3)
-    bed_clips: int = 8
+    bed_classes: int = 3
+    bed_recordings: int = 2
 
 
 class RestagedScenes(Mixtures):
@@ -52,28 +50,29 @@ class RestagedScenes(Mixtures):
         corpus: The whole of ESC-50.
         cuts: Its event table.
         clips_per_scene: A multiple of 4, in equal numbers in each of four folds.
-        seed: Deals the recordings to the folds, and draws the clips.
+        seed: Draws the clips.
         duration: Seconds.
         rule: What all scenes have in common; None for the default.
 
     Raises:
         ParameterError: An uneven number of clips, or too short a duration.
-        DataError: A class has too few recordings to be heard in every fold.
+        DataError: A class has no recording in some fold, or a bed has too few.
 
     Attributes:
         classes: The scenes, which ``Clip.label`` names.
         event_classes: The classes of events, which weak and strong labels name.
-        superclass_of: Group of each scene.
-        scene_fold_of: Fold of every Freesound id that may be heard.
+        superclass_of: Bed of each scene.
+        bed_classes: Classes that beds are made of.
 
     Source: Kumar et al. 2018, section 4.3 (fifteen scenes, 30 s, four folds); what is heard is this project's.
     """
 
-    SPLITS: Mapping[str, int] = {f"fold-{fold}": fold for fold in FOLDS}
+    SPLITS: Mapping[str, int] = {name: number for number, name in enumerate(HELD_OUT, start=1)}
+    bed_classes = BED_CLASSES
 
     def __init__(
         self,
-        corpus: ESC50,
+        corpus: Dataset,
         cuts: Sequence[EventCut],
         *,
         clips_per_scene: int = 40,
@@ -82,30 +81,23 @@ class RestagedScenes(Mixtures):
         rule: SceneRule | None = None,
     ) -> None:
         _check(clips_per_scene, duration)
-        usable = unheard_cuts(cuts)
-        self.scene_fold_of = deal_recordings(usable, seed)
-        by_fold = {fold: self._pool(usable, fold) for fold in FOLDS}
+        parts = cuts_by_part(cuts, deal_authors(cuts))
+        pools = {name: grouped(parts.get(name, ())) for name in HELD_OUT}
+        _check_pools(pools)
         n_samples, rule = round(duration * corpus.sample_rate), rule or SceneRule()
         drawn = {
             recipe.id: (scene, recipe)
             for index, scene in enumerate(SCENES)
             for number in range(clips_per_scene)
-            for fold in [FOLDS[number % len(FOLDS)]]
+            for split in [HELD_OUT[number % len(HELD_OUT)]]
             for rng in [np.random.default_rng([seed, index, number])]
-            for recipe in [_recipe(scene, f"{scene.name}-{number:04d}", fold, by_fold[fold], n_samples, rule, rng)]
+            for recipe in [_recipe(scene, f"{scene.name}-{number:04d}", split, pools[split], n_samples, rule, rng)]
         }
         self._scene_of = {name: scene.name for name, (scene, _) in drawn.items()}
         super().__init__([recipe for _, recipe in drawn.values()], corpus, EVENT_CLASSES)
         self.name = f"restaged scenes of {corpus.name}"
         self.classes, self.event_classes = tuple(scene.name for scene in SCENES), EVENT_CLASSES
-        self.superclass_of = {scene.name: scene.group for scene in SCENES}
-
-    def _pool(self, cuts: Sequence[EventCut], fold: int) -> Cuts:
-        pool: dict[str, dict[str, list[EventCut]]] = defaultdict(lambda: defaultdict(list))
-        for row in cuts:
-            if self.scene_fold_of[row.recording] == fold:
-                pool[row.label][row.recording].append(row)
-        return {label: dict(recordings) for label, recordings in pool.items()}
+        self.superclass_of = {scene.name: scene.bed.name for scene in SCENES}
 
     def _clip(self, recipe: Recipe) -> Clip:
         heard = recipe.recordings | {self._sources[clip].recording for clip in recipe.bed}
@@ -129,87 +121,60 @@ class RestagedScenes(Mixtures):
         return pd.DataFrame(rows)
 
 
-def unheard_cuts(cuts: Sequence[EventCut]) -> list[EventCut]:
-    """Event cuts of classes in the recipes whose recordings lie wholly in official folds 4 and 5."""
-    sounds = set(EVENT_CLASSES) | {sound for scene in SCENES for sound in scene.bed.sounds}
-    heard = {row.recording for row in cuts if row.fold not in TEST_FOLDS["test"]} | set(STRADDLING_RECORDINGS)
-    return [row for row in cuts if row.label in sounds and row.recording not in heard]
-
-
-def deal_recordings(cuts: Sequence[EventCut], seed: int) -> dict[str, int]:
-    """Deal recordings to the four scene folds, class by class.
-
-    Recordings that give many clips go first, each to the fold that has fewest clips of the class so far, so that
-    every fold gets a recording before any gets its second, and the clips are spread as evenly as recordings allow.
-
-    Args:
-        cuts: Event cuts.
-        seed: Decides between equals.
-
-    Returns:
-        Fold of every recording. One that gives several classes has one fold all the same.
-
-    Raises:
-        DataError: A class is left without a recording in some fold.
-    """
-    clips: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for row in cuts:
-        clips[row.label][row.recording].add(row.clip)
-    rng, fold_of = np.random.default_rng(seed), dict[str, int]()
-    for label, recordings in sorted(clips.items()):
-        count = {fold: 0 for fold in FOLDS}
-        draw = dict(zip(sorted(recordings), rng.permutation(len(recordings)), strict=True))
-        for recording in sorted(recordings, key=lambda r: (r not in fold_of, -len(recordings[r]), draw[r])):
-            order = rng.permutation(len(FOLDS))
-            fold = fold_of.setdefault(recording, min(FOLDS, key=lambda f: (count[f], order[f - 1])))
-            count[fold] += len(recordings[recording])
-        if not all(count.values()):
-            problem = f"{len(recordings)} recordings of {label} leave a scene fold without any"
-            repair = "check the event table, or make it again with `companion events esc50`"
-            raise DataError(problem, expected=f"a recording in each of {len(FOLDS)} folds", repair=repair)
-    return fold_of
-
-
 def _recipe(
-    scene: Scene, name: str, fold: int, pool: Cuts, n_samples: int, rule: SceneRule, rng: np.random.Generator
+    scene: SceneRecipe, name: str, split: str, pool: Grouped, n_samples: int, rule: SceneRule, rng: np.random.Generator
 ) -> Recipe:
     """Draw one clip of a scene from the recordings of its fold."""
     placements = []
     for label, probability in scene.events.items():
         if rng.uniform() >= probability:
             continue
-        choices = _one_recording(pool[label], rng)
+        recordings = pool[label]
+        choices = recordings[sorted(recordings)[rng.integers(len(recordings))]]
         ratio = float(rng.uniform(*rule.ratio_db))
         for _ in range(rng.integers(rule.repeats[0], rule.repeats[1] + 1)):
             event = choices[int(rng.integers(len(choices)))]
             placements.append(Placement(event, int(rng.integers(n_samples - event.n_samples + 1)), ratio))
-    bed = tuple(clip for sound in scene.bed.sounds for clip in _bed_clips(pool[sound], rule.bed_clips, rng))
-    level = float(rng.uniform(*scene.bed.level_db))
-    return Recipe(name, f"fold-{fold}", n_samples, tuple(placements), bed, level, int(rng.integers(2**31)))
+    bed, level = _bed(scene.bed, pool, rule, rng), float(rng.uniform(*scene.bed.level_db))
+    return Recipe(name, split, n_samples, tuple(placements), bed, level, int(rng.integers(2**31)))
 
 
-def _one_recording(recordings: Mapping[str, Sequence[EventCut]], rng: np.random.Generator) -> Sequence[EventCut]:
-    """Cuts of one recording; recordings are equally likely, however many cuts they give."""
-    return recordings[sorted(recordings)[rng.integers(len(recordings))]]
-
-
-def _bed_clips(recordings: Mapping[str, Sequence[EventCut]], number: int, rng: np.random.Generator) -> list[str]:
-    """One clip of each of a number of recordings."""
-    chosen = rng.choice(sorted(recordings), size=min(number, len(recordings)), replace=False)
-    return [recordings[recording][int(rng.integers(len(recordings[recording])))].clip for recording in chosen]
+def _bed(bed: Bed, pool: Grouped, rule: SceneRule, rng: np.random.Generator) -> tuple[str, ...]:
+    """Clips of several recordings of several classes of a bed."""
+    clips = []
+    for sound in rng.choice(bed.sounds, size=min(rule.bed_classes, len(bed.sounds)), replace=False):
+        names = sorted(pool[sound])
+        for recording in rng.choice(names, size=min(rule.bed_recordings, len(names)), replace=False):
+            clips.append(draw_cut({recording: pool[sound][recording]}, rng).clip)
+    return tuple(clips)
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def _check_pools(pools: Mapping[str, Grouped]) -> None:
+    """Raise DataError unless every fold has a recording of every class, and enough for every bed."""
+    repair = "check the event table, or make it again with `companion events esc50`"
+    for fold, pool in pools.items():
+        absent = [name for name in (*EVENT_CLASSES, *BED_CLASSES) if not pool.get(name)]
+        if absent:
+            raise DataError(f"no recording of {absent[0]} in {fold}", expected="one or more", repair=repair)
+        for bed in {scene.bed for scene in SCENES}:
+            count = sum(len(pool[sound]) for sound in bed.sounds)
+            if count < FEWEST_IN_A_BED:
+                problem, expected = f"{count} recordings for the bed {bed.name} in {fold}", f"{FEWEST_IN_A_BED} or more"
+                raise DataError(problem, expected=expected, repair=repair)
+
+
 def _check(clips_per_scene: int, duration: float) -> None:
     """Raise ParameterError unless the clips fill the folds evenly and every event fits into a clip."""
-    if clips_per_scene < len(FOLDS) or clips_per_scene % len(FOLDS):
+    n_folds = len(HELD_OUT)
+    if clips_per_scene < n_folds or clips_per_scene % n_folds:
         raise ParameterError(
-            f"{clips_per_scene} clips per scene in {len(FOLDS)} folds",
-            expected=f"a positive multiple of {len(FOLDS)}",
-            repair=f"ask for {len(FOLDS) * max(1, round(clips_per_scene / len(FOLDS)))}",
+            f"{clips_per_scene} clips per scene in {n_folds} folds",
+            expected=f"a positive multiple of {n_folds}",
+            repair=f"ask for {n_folds * max(1, round(clips_per_scene / n_folds))}",
         )
     if not duration >= CutRule.longest:
         raise ParameterError(

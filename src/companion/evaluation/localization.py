@@ -26,7 +26,7 @@ from companion.evaluation.strong_labels import segment_reference
 
 __all__ = [
     "OnsetErrors", "SegmentScores", "choose_thresholds", "counts_per_clip", "f1_from_counts", "onset_error",
-    "segment_f1", "segment_reference", "segment_tagging", "stacked",
+    "segment_f1", "segment_reference",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]
@@ -143,7 +143,8 @@ def choose_thresholds(reference: Sequence[NDArray[Any]], estimated: Sequence[NDA
     Returns:
         Shape: ``(C,)``.
     """
-    truth, outputs, _ = stacked(reference, estimated)
+    _check_pairs(reference, estimated)
+    truth, outputs = np.concatenate(reference).astype(np.int64), np.concatenate(estimated)
     if not truth.any():
         raise DataError("no class is active in any segment", expected="validation clips with strong labels")
     common = _best_threshold(truth.ravel(), outputs.ravel())
@@ -157,34 +158,6 @@ def _best_threshold(truth: NDArray[Any], outputs: NDArray[Any]) -> float:
     f1 = np.divide(2 * precision * recall, both, out=np.zeros(both.shape), where=both > 0)[:-1]
     best = int(np.argmax(f1 >= f1.max() - 1e-12))
     return float(thresholds[max(0, best - 1) : best + 1].astype(np.float64).mean())
-
-
-def stacked(
-    reference: Sequence[NDArray[Any]], estimated: Sequence[NDArray[Any]], weights: ArrayLike | None = None
-) -> tuple[NDArray[Any], NDArray[Any], Array]:
-    """All segments of all clips one below the other, for the measures of :mod:`companion.evaluation.tagging`.
-
-    Args:
-        reference, estimated: As for `counts_per_clip`.
-        weights: How much each clip counts. Shape: ``(N,)``, or ``(R, N)``.
-
-    Returns:
-        Reference and estimated, shape ``(sum of K, C)``, and weights: each segment has its clip's.
-    """
-    _check_pairs(reference, estimated)
-    weights = np.ones(len(reference)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if weights.shape[-1:] != (len(reference),):
-        raise DataError(f"weights of shape {weights.shape}", expected=f"one for each of {len(reference)} clips")
-    lengths = [len(clip) for clip in reference]
-    truth, outputs = np.concatenate(reference).astype(np.int64), np.concatenate(estimated)
-    return truth, outputs, np.repeat(weights, lengths, axis=-1)
-
-
-def segment_tagging(
-    reference: Sequence[NDArray[Any]], estimated: Sequence[NDArray[Any]], weights: ArrayLike | None = None
-) -> tagging.TaggingScores:
-    """AP and AUC of segments: how well they are ranked, whatever the threshold. Args: as for `stacked`."""
-    return tagging.evaluate(*stacked(reference, estimated, weights))
 
 
 def _check_pairs(reference: Sequence[NDArray[Any]], estimated: Sequence[NDArray[Any]]) -> None:

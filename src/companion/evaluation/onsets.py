@@ -11,7 +11,7 @@ chance error says how far the nearest of as many runs would be, if they began at
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,15 +48,24 @@ class OnsetErrors:
         return np.abs(self.signed)
 
     @property
+    def found(self) -> NDArray[np.bool_]:
+        """Whether the event's class is found anywhere in the clip. Shape: ``(E,)``."""
+        return ~np.isnan(self.signed)
+
+    def only(self, events: NDArray[np.bool_]) -> "OnsetErrors":
+        """The errors of some events, in the same clips. Shape: ``(E,)``."""
+        kept = {name: getattr(self, name)[events] for name in ("clip", "label", "signed", "chance")}
+        return replace(self, **kept)
+
+    @property
     def n_missed(self) -> int:
         """Number of events whose class is found nowhere in their clip."""
-        return int(np.isnan(self.signed).sum())
+        return int((~self.found).sum())
 
     @property
     def sums(self) -> Array:
         """Of each clip: events, events found, their absolute, signed and chance errors added up. Shape: ``(N, 5)``."""
-        found = ~np.isnan(self.signed)
-        columns = [np.ones(len(found)), found, *np.nan_to_num([self.absolute, self.signed, self.chance])]
+        columns = [np.ones(len(self.found)), self.found, *np.nan_to_num([self.absolute, self.signed, self.chance])]
         return np.stack([np.bincount(self.clip, weights=c, minlength=self.n_clips) for c in columns], axis=1)
 
     def mean(self, what: str = "absolute", weights: ArrayLike | None = None) -> Array:

@@ -22,13 +22,12 @@ from companion.evaluation.scene_truth import (
     globally_active,
     permutation_baseline,
     precision_at,
-    r_precision,
     rank_correlation,
 )
 
 __all__ = [
     "RELATIONS", "by_scene", "count", "count_top", "globally_active", "log_odds", "most_frequent",
-    "permutation_baseline", "pmi", "precision_at", "r_precision", "rank_correlation", "share",
+    "permutation_baseline", "pmi", "precision_at", "rank_correlation", "share",
 ]  # fmt: skip
 
 Array = NDArray[np.float64]

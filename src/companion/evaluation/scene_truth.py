@@ -26,7 +26,7 @@ ROUNDING = 1e-12
 def precision_at(scores: ArrayLike, truth: ArrayLike, k: int = 5) -> Array:
     """Share of the k highest-scored units of each scene that its recipe holds.
 
-    A scene whose recipe holds fewer than k events cannot reach 1; `r_precision` can in every scene.
+    A scene whose recipe holds fewer than k events cannot reach 1.
 
     Args:
         scores: Of scenes and units. Shape: ``(…, S, C)``.
@@ -47,20 +47,6 @@ def precision_at(scores: ArrayLike, truth: ArrayLike, k: int = 5) -> Array:
     if not 1 <= k <= truth.shape[1]:
         raise ParameterError(f"k={k} of {truth.shape[1]} units", expected="from 1 to the number of units")
     return (_inclusion(scores, np.full(len(truth), k)) * (truth > 0)).sum(-1) / k
-
-
-def r_precision(scores: ArrayLike, truth: ArrayLike) -> Array:
-    """Precision at as many units as the recipe of the scene holds: 1 when exactly those come first.
-
-    Args, raises: as for `precision_at`.
-
-    Returns:
-        NaN for a scene whose recipe holds none of the units. Shape: ``(…, S)``.
-    """
-    scores, truth = _checked(scores, truth)
-    held = (truth > 0).sum(1)
-    hits = (_inclusion(scores, np.maximum(held, 1)) * (truth > 0)).sum(-1)
-    return np.divide(hits, held, out=np.full(hits.shape, np.nan), where=held > 0)
 
 
 def rank_correlation(scores: ArrayLike, truth: ArrayLike) -> Array:

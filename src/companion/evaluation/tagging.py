@@ -183,6 +183,42 @@ def _resampled_class(reference: NDArray[Any], estimated: NDArray[Any], weights: 
     return ap, auc
 
 
+def influence(reference: ArrayLike, estimated: ArrayLike) -> tuple[TaggingScores, Array, Array]:
+    """Score every class, and say how AP and AUC move when a clip counts more.
+
+    Args, raises: as for `evaluate`.
+
+    Returns:
+        The scores of `evaluate`, and the derivatives of AP and of AUC by the weight of each clip, NaN where a class
+        has no score. Shape: ``(N, C)`` each.
+    """
+    reference, estimated = np.asarray(reference), np.asarray(estimated)
+    validate(reference, estimated)
+    found = [_class_influence(y, outputs) for y, outputs in zip(reference.T, estimated.T, strict=True)]
+    ap, auc, of_ap, of_auc = (np.stack(parts, axis=-1) for parts in zip(*found, strict=True))
+    return TaggingScores(ap, auc, np.asarray(reference.sum(0), dtype=np.int64)), of_ap, of_auc
+
+
+def _class_influence(reference: NDArray[Any], estimated: NDArray[Any]) -> tuple[Array, Array, Array, Array]:
+    """AP and AUC, shape ``()``, and their derivatives, shape ``(N,)``."""
+    if not 0 < reference.sum() < len(reference):
+        return tuple(np.full(shape, np.nan) for shape in ((), (), reference.shape, reference.shape))  # type: ignore[return-value]
+    _, step = np.unique(-estimated, return_inverse=True)  # clips of one score pass the threshold together
+    y = reference.astype(np.float64)
+    gained, alarmed = np.bincount(step, weights=y), np.bincount(step, weights=1 - y)
+    hits, alarms = gained.cumsum(), alarmed.cumsum()
+    n_hits, n_alarms, passed = hits[-1], alarms[-1], hits + alarms
+    precision = hits / passed
+    # From its own threshold on a clip lowers every precision, and raises it where it is a hit.
+    up, down = (part[::-1].cumsum()[::-1] for part in (gained / passed, gained * precision / passed))
+    ap = gained @ precision / n_hits
+    of_ap = (y * (precision - ap + up)[step] - down[step]) / n_hits
+    above, below = (hits - gained / 2) / n_hits, 1 - (alarms - alarmed / 2) / n_alarms  # ties count half
+    auc = gained @ below / n_hits
+    of_auc = np.where(y > 0, (below - auc)[step] / n_hits, (above - auc)[step] / n_alarms)
+    return np.asarray(ap), np.asarray(auc), of_ap, of_auc
+
+
 def _counted(reference: ArrayLike, weights: ArrayLike | None) -> tuple[NDArray[Any], NDArray[Any]]:
     reference = np.asarray(reference)
     return reference, np.ones(len(reference)) if weights is None else np.asarray(weights)

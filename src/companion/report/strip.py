@@ -8,7 +8,7 @@ from companion.report.shown import Shown, download_link, escape, notebook_addres
 from companion.results.published import bibtex, short_names
 from companion.results.run import Run
 
-_MAIN_VERSIONS = ("companion", "python", "torch", "numpy", "scikit-learn", "librosa")
+_MAIN_VERSIONS = ("weak-audio-companion", "python", "torch", "numpy", "scikit-learn", "librosa")
 
 
 def what_was_run(run: Run) -> Shown:

@@ -10,10 +10,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from companion.checkout import repository_root
 from companion.code import NUMERICAL
 from companion.errors import DataError
-from companion.results.checkout import repository_root
 from companion.results.rows import checked_evidence
+
+DISTRIBUTION = "weak-audio-companion"
+"""Name of this package where packages are installed from."""
 
 _CODE = ("src", "pyproject.toml", "requirements.lock", "data/published", "data/events")
 _ABSOLUTE = re.compile(r"(?<![\w/.$}~…])(?:/[^\s/'\"=,;:]+)+/([^\s/'\"=,;:]+)")
@@ -148,7 +151,7 @@ def _git(root: Path | None, *words: str) -> str | None:
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that touch a number; those not installed are left out."""
     found = {"python": platform.python_version()}
-    for name in ("companion", "pandas", *NUMERICAL.values()):
+    for name in (DISTRIBUTION, "pandas", *NUMERICAL.values()):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

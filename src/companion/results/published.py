@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from companion.checkout import published_folder
 from companion.errors import DataError
-from companion.results.checkout import published_folder
 from companion.results.rows import KEY
 
 COLUMNS = ["id", *KEY, "published", "data", "compute", "note"]

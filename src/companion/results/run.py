@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from companion.atomic import replace_folder
+from companion.checkout import recorded_folder
 from companion.errors import DataError, StoreError
-from companion.results.checkout import recorded_folder
 from companion.results.provenance import checked_provenance
 from companion.results.rows import checked_rows, read_csv
 
@@ -109,7 +110,7 @@ def write_run(
                 table.to_csv(fresh / f"{name}.csv", index=False, lineterminator="\n")
             text = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
             (fresh / PROVENANCE).write_text(text, encoding="utf-8")
-            _take_place(fresh, folder, Path(scratch, "old"))
+            replace_folder(fresh, folder)
     except OSError as error:
         raise StoreError(
             f"cannot write the run folder {folder}: {error.strerror or error}",
@@ -117,19 +118,6 @@ def write_run(
             repair="free some space, or point COMPANION_CACHE at another folder",
         ) from error
     return Run(folder, ordered, kept)
-
-
-def _take_place(fresh: Path, folder: Path, aside: Path) -> None:
-    """Rename ``fresh`` to ``folder``; what was there goes to ``aside``, and comes back if that fails."""
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    folder.rename(aside)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
 
 
 def read_run(folder: Path) -> Run:

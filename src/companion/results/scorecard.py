@@ -24,9 +24,9 @@ from typing import get_args
 import pandas as pd
 
 from companion.atomic import write_json
+from companion.checkout import published_folder
 from companion.errors import DataError
 from companion.profiles import Evidence
-from companion.results.checkout import published_folder
 from companion.results.criteria import Criterion, load_class_mapping, load_criteria
 from companion.results.published import load_published, short_names
 from companion.results.rows import KEY

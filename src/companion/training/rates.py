@@ -69,7 +69,3 @@ class Plateau:
             if waited == self.patience:
                 times, waited = times + 1, 0
         return highest * self.factor**times
-
-
-RATES: Mapping[str, Rate] = {"constant": constant, "cosine": cosine}
-"""Rules without settings, by the name that a profile gives them."""

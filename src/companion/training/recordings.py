@@ -28,6 +28,34 @@ class Recordings:
         return torch.from_numpy(x), torch.from_numpy(self.labels[indices])
 
 
+class Segments:
+    """Training examples: segments of recordings, each with the labels of its whole recording.
+
+    Args:
+        recordings: What they are cut from; a recording shorter than a segment is padded with its own floor.
+        length: Frames of a segment.
+        hop: Frames from one segment to the next; frames beyond the last whole segment are not heard.
+    """
+
+    def __init__(self, recordings: Recordings, length: int, hop: int) -> None:
+        self.recordings, self.length = recordings, length
+        counts = [1 + max(0, n - length) // hop for n in recordings.lengths]
+        self.recording = np.repeat(np.arange(len(counts)), counts)
+        self.start = np.concatenate([hop * np.arange(count) for count in counts])
+        self.lengths = [length] * len(self.recording)
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Shape: ``(B, length, F)`` and ``(B, C)``."""
+        x = np.stack([self._segment(int(i)) for i in indices])
+        return torch.from_numpy(x), torch.from_numpy(self.recordings.labels[self.recording[indices]])
+
+    def _segment(self, index: int) -> NDArray[np.float32]:
+        start = int(self.start[index])
+        frames = self.recordings.features[int(self.recording[index])][start : start + self.length]
+        missing = self.length - len(frames)
+        return np.pad(frames, ((0, missing), (0, 0)), constant_values=frames.min()) if missing else frames
+
+
 @dataclass(frozen=True)
 class Scored:
     """The outputs of one network.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from companion.datasets.synthetic.elements import RATE, Samples, harmonics, spread
-from companion.datasets.synthetic.recipe import Recipe, Voice
+from companion.datasets.synthetic.recipe import SoundClass, Voice
 
 
 def horn(voice: Voice, octaves: Samples) -> Samples:
@@ -55,27 +55,27 @@ def telephone(voice: Voice, n: int, rng: np.random.Generator) -> Samples:
 
 
 ALARMS = (
-    Recipe(
+    SoundClass(
         "two_tone", "alarm", "two pitches in turn, once or twice a second",
         length=(0.8, 3.0), pitch=(700, 1000), rate=(0.8, 2.5), render=two_tone,
     ),
-    Recipe(
+    SoundClass(
         "telephone", "alarm", "rings of two pitches in quick turn, with pauses",
         length=(0.5, 3.0), pitch=(1100, 1500), rate=(12, 25), render=telephone,
     ),
-    Recipe(
+    SoundClass(
         "rising_sweep", "alarm", "the pitch sweeps up and starts anew",
         length=(0.6, 3.0), pitch=(550, 800), rate=(1.5, 5), render=rising_sweep,
     ),
-    Recipe(
+    SoundClass(
         "falling_sweep", "alarm", "the pitch sweeps down and starts anew",
         length=(0.6, 3.0), pitch=(550, 800), rate=(1.5, 5), render=falling_sweep,
     ),
-    Recipe(
+    SoundClass(
         "wail", "alarm", "the pitch swings up and down slowly",
         length=(1.0, 3.5), pitch=(850, 1250), rate=(0.3, 0.8), render=swing,
     ),
-    Recipe(
+    SoundClass(
         "yelp", "alarm", "the same swing, five to ten times as fast",
         length=(1.0, 3.5), pitch=(850, 1250), rate=(2.5, 6), render=swing,
     ),

@@ -15,7 +15,7 @@ from companion.datasets.synthetic.elements import (
     spread,
     steady_times,
 )
-from companion.datasets.synthetic.recipe import Recipe, Voice
+from companion.datasets.synthetic.recipe import SoundClass, Voice
 
 
 def overtones(voice: Voice, count: int = 12) -> Samples:
@@ -87,27 +87,27 @@ def cricket(voice: Voice, n: int, rng: np.random.Generator) -> Samples:
 
 
 CALLS = (
-    Recipe(
+    SoundClass(
         "bark", "call", "hoarse bursts that jump up and fall off, through two formants",
         length=(0.3, 2.0), pitch=(350, 600), rate=(1.5, 4), render=bark,
     ),
-    Recipe(
+    SoundClass(
         "cricket", "call", "chirps of three to five strokes of a nearly pure, high tone",
         length=(0.6, 3.0), pitch=(3500, 5000), rate=(2, 5), render=cricket,
     ),
-    Recipe(
+    SoundClass(
         "frog", "call", "croaks: slow pulses through a resonating sac",
         length=(0.4, 2.0), pitch=(600, 1000), rate=(20, 60), render=frog,
     ),
-    Recipe(
+    SoundClass(
         "howl", "call", "one long harmonic call that rises, holds with vibrato and falls",
         length=(0.8, 3.0), pitch=(350, 600), rate=(4, 7), render=howl,
     ),
-    Recipe(
+    SoundClass(
         "rising_chirp", "call", "whistled notes that glide up by 0.4 to 1 octave",
         length=(0.4, 2.5), pitch=(2000, 3200), rate=(2.5, 7), render=rising_chirp,
     ),
-    Recipe(
+    SoundClass(
         "falling_chirp", "call", "the same notes gliding down",
         length=(0.4, 2.5), pitch=(2000, 3200), rate=(2.5, 7), render=falling_chirp,
     ),

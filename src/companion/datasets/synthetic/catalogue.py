@@ -4,10 +4,10 @@ from companion.datasets.synthetic.alarms import ALARMS
 from companion.datasets.synthetic.calls import CALLS
 from companion.datasets.synthetic.flows import FLOWS
 from companion.datasets.synthetic.machines import MACHINES
-from companion.datasets.synthetic.recipe import Recipe
+from companion.datasets.synthetic.recipe import SoundClass
 from companion.datasets.synthetic.struck import STRUCK
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in STRUCK + FLOWS + CALLS + MACHINES + ALARMS}
+RECIPES: dict[str, SoundClass] = {recipe.name: recipe for recipe in STRUCK + FLOWS + CALLS + MACHINES + ALARMS}
 """Every recipe by the name of its class; six in each of five superclasses."""
 
 CLASSES: tuple[str, ...] = tuple(RECIPES)

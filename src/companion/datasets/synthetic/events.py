@@ -7,7 +7,7 @@ import numpy as np
 from companion.datasets.base import Clip, Event
 from companion.datasets.synthetic.catalogue import CLASSES
 from companion.datasets.synthetic.elements import RATE
-from companion.datasets.synthetic.recording import Placement, Score, stream
+from companion.datasets.synthetic.recording import Occurrence, Score, stream
 from companion.datasets.synthetic.world import (
     EVENT_TO_BED,
     LEVEL,
@@ -87,7 +87,7 @@ def _score(seed: int, label: str, recording: str, take: str, duration: float) ->
     clip = f"{recording}-{take}"
     rng = stream(seed, clip, "score")
     level, ratio = float(rng.uniform(*LEVEL)), float(rng.uniform(*EVENT_TO_BED))
-    placements = tuple(Placement(event, recording, ratio) for event in _repeats(label, duration, rng))
+    placements = tuple(Occurrence(event, recording, ratio) for event in _repeats(label, duration, rng))
     return Score(clip, recording, duration, level, placements)
 
 

@@ -14,7 +14,7 @@ from companion.datasets.synthetic.elements import (
     resonate,
     spread,
 )
-from companion.datasets.synthetic.recipe import Recipe, Voice
+from companion.datasets.synthetic.recipe import SoundClass, Voice
 
 
 def minnaert(radius: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -103,27 +103,27 @@ def surf(voice: Voice, n: int, rng: np.random.Generator) -> Samples:
 
 
 FLOWS = (
-    Recipe(
+    SoundClass(
         "rain", "flow", "a dense shower of drops, each a short click on a surface, over hiss",
         length=(1.0, 3.5), pitch=(2500, 4500), rate=(150, 600), render=rain,
     ),
-    Recipe(
+    SoundClass(
         "stream", "flow", "air bubbles at their Minnaert pitch, rising and bursting",
         length=(0.8, 3.5), pitch=(700, 1200), rate=(15, 80), render=stream,
     ),
-    Recipe(
+    SoundClass(
         "fire", "flow", "sparse crackles of very uneven force over a low rumble",
         length=(0.8, 3.5), pitch=(1300, 2400), rate=(6, 30), render=fire,
     ),
-    Recipe(
+    SoundClass(
         "steam", "flow", "a steady jet: high noise that starts and stops at once",
         length=(0.5, 2.5), pitch=(4000, 7000), rate=(2, 8), render=steam,
     ),
-    Recipe(
+    SoundClass(
         "wind", "flow", "gusts at random: the noise gets louder and brighter with the air's speed",
         length=(1.2, 3.5), pitch=(400, 800), rate=(0.8, 2.5), render=wind,
     ),
-    Recipe(
+    SoundClass(
         "surf", "flow", "the same noise in one long swell that breaks and runs out",
         length=(1.2, 3.5), pitch=(400, 800), rate=(0.3, 0.8), render=surf,
     ),

@@ -13,7 +13,7 @@ from companion.datasets.synthetic.elements import (
     spread,
     steady_times,
 )
-from companion.datasets.synthetic.recipe import Recipe, Voice
+from companion.datasets.synthetic.recipe import SoundClass, Voice
 
 
 def clicks(voice: Voice, times: Samples, n: int, rng: np.random.Generator) -> Samples:
@@ -75,27 +75,27 @@ def drill(voice: Voice, n: int, rng: np.random.Generator) -> Samples:
 
 
 MACHINES = (
-    Recipe(
+    SoundClass(
         "engine", "machine", "uneven firings through an exhaust pipe's odd resonances",
         length=(0.8, 3.5), pitch=(80, 140), rate=(12, 45), render=engine,
     ),
-    Recipe(
+    SoundClass(
         "saw", "machine", "scraping noise to and fro, the return stroke softer and duller",
         length=(0.8, 3.0), pitch=(1000, 1800), rate=(1.2, 3), render=saw,
     ),
-    Recipe(
+    SoundClass(
         "rotor", "machine", "low noise that swells with every blade",
         length=(0.8, 3.5), pitch=(250, 450), rate=(6, 16), render=rotor,
     ),
-    Recipe(
+    SoundClass(
         "drill", "machine", "a motor's whine, rich in overtones, winding up and running down",
         length=(0.6, 2.5), pitch=(180, 300), rate=(2, 6), render=drill,
     ),
-    Recipe(
+    SoundClass(
         "clock", "machine", "clicks of a case's three resonances, exactly steady",
         length=(0.8, 3.0), pitch=(1600, 2800), rate=(3, 8), render=clock,
     ),
-    Recipe(
+    SoundClass(
         "typewriter", "machine", "the same clicks, as many a second, at random distances",
         length=(0.8, 3.0), pitch=(1600, 2800), rate=(3, 8), render=typewriter,
     ),

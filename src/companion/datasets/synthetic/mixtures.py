@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from companion.datasets.synthetic.catalogue import SOURCE_CLASSES
-from companion.datasets.synthetic.recording import Placement, Score, stream
+from companion.datasets.synthetic.recording import Occurrence, Score, stream
 from companion.datasets.synthetic.world import (
     EVENT_TO_BED,
     LEVEL,
@@ -74,7 +74,7 @@ def _score(seed: int, name: str, classes: tuple[str, ...], durations: tuple[floa
     count = min(len(classes), int(rng.integers(1, MOST_EVENTS + 1)))
     chosen = [classes[index] for index in rng.choice(len(classes), count, replace=False)]
     placements = tuple(
-        Placement(draw_event(label, duration, rng), f"{name}/{label}", float(rng.uniform(*EVENT_TO_BED)))
+        Occurrence(draw_event(label, duration, rng), f"{name}/{label}", float(rng.uniform(*EVENT_TO_BED)))
         for label in chosen
     )
     return Score(name, name, duration, level, placements)

@@ -31,7 +31,7 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SoundClass:
     """How one class of events comes to sound.
 
     Attributes:

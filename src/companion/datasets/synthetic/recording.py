@@ -33,7 +33,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Placement:
+class Occurrence:
     """One event of a score.
 
     Args:
@@ -64,7 +64,7 @@ class Score:
     recording: str
     duration: float
     level: float
-    placements: tuple[Placement, ...]
+    placements: tuple[Occurrence, ...]
     tilt: Range = (-4.0, -1.0)
 
     @property

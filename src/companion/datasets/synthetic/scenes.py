@@ -7,7 +7,7 @@ import pandas as pd
 
 from companion.datasets.synthetic.catalogue import CLASSES
 from companion.datasets.synthetic.recipe import Range
-from companion.datasets.synthetic.recording import Placement, Score, stream
+from companion.datasets.synthetic.recording import Occurrence, Score, stream
 from companion.datasets.synthetic.world import (
     EVENT_TO_BED,
     LEVEL,
@@ -131,5 +131,5 @@ def _score(seed: int, scene: Scene, number: int, duration: float) -> Score:
             continue
         ratio = float(rng.uniform(*EVENT_TO_BED))
         events = [draw_event(label, duration, rng) for _ in range(rng.integers(1, MOST_REPEATS + 1))]
-        placements += [Placement(event, f"{name}/{label}", ratio) for event in events]
+        placements += [Occurrence(event, f"{name}/{label}", ratio) for event in events]
     return Score(name, name, duration, float(rng.uniform(*LEVEL)), tuple(placements), scene.tilt)

@@ -7,7 +7,7 @@ hard the hammer was (Fletcher and Rossing, The Physics of Musical Instruments, 2
 import numpy as np
 
 from companion.datasets.synthetic.elements import RATE, Samples, blows, resonate, spread, steady_times
-from companion.datasets.synthetic.recipe import Recipe, Voice
+from companion.datasets.synthetic.recipe import SoundClass, Voice
 
 FREE_BAR = np.array([1, 2.756, 5.404, 8.933])  # transverse modes of a free bar; chapter 2
 MEMBRANE = np.array([1, 1.594, 2.136, 2.296, 2.653, 2.918])  # ideal circular membrane; chapter 3
@@ -90,27 +90,27 @@ def bouncing_ball(voice: Voice, n: int, rng: np.random.Generator) -> Samples:
 
 
 STRUCK = (
-    Recipe(
+    SoundClass(
         "struck_bar", "struck", "blows on a free bar, modes 1 : 2.76 : 5.40 : 8.93",
         length=(0.6, 2.5), pitch=(500, 900), rate=(1, 4), render=struck_bar,
     ),
-    Recipe(
+    SoundClass(
         "church_bell", "struck", "slow strokes on a bell: hum, prime, minor third, fifth and octave",
         length=(1.5, 3.5), pitch=(280, 480), rate=(0.5, 1.5), render=church_bell,
     ),
-    Recipe(
+    SoundClass(
         "glass", "struck", "irregular clinks of a thin ring, modes 1 : 2.83 : 5.42 : 8.77",
         length=(0.4, 2.0), pitch=(1800, 3000), rate=(2, 6), render=glass,
     ),
-    Recipe(
+    SoundClass(
         "drum", "struck", "steady blows on a round membrane, modes 1 : 1.59 : 2.14 : 2.30",
         length=(0.5, 2.5), pitch=(80, 150), rate=(2, 6), render=drum,
     ),
-    Recipe(
+    SoundClass(
         "knocking", "struck", "steady knocks on a damped square plate",
         length=(0.6, 2.5), pitch=(250, 450), rate=(2.5, 6), render=knocking,
     ),
-    Recipe(
+    SoundClass(
         "bouncing_ball", "struck", "the same plate, hit ever faster and softer by a bouncing ball",
         length=(0.6, 2.5), pitch=(250, 450), rate=(2.5, 6), render=bouncing_ball,
     ),

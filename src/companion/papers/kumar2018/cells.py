@@ -38,9 +38,10 @@ class CellSettings(Settings):
         width: Factor on N_S's filters, for networks that are not transferred.
         untrained_methods: Methods that the untrained trunk is adapted by, as a control.
         untrained_seeds: How many seeds it is for.
+        probes: Probes of every representation.
+        control_probes: Probes of what is adapted from the untrained trunk or trained from scratch.
         per_decade: Values of C in a factor of ten.
         patience: Factors of ten without a better inner accuracy after which a larger C is not tried.
-        control_probes: Probes of what is adapted from the untrained trunk or trained from scratch.
     """
 
     n_seeds: int = 1
@@ -51,9 +52,10 @@ class CellSettings(Settings):
     width: float = 1.0
     untrained_methods: tuple[str, ...] = tuple(METHODS)
     untrained_seeds: int = 1
+    probes: tuple[str, ...] = (PLAIN, STANDARDISED)
+    control_probes: tuple[str, ...] = (PLAIN, STANDARDISED)
     per_decade: int = 2
     patience: float = 4.0
-    control_probes: tuple[str, ...] = (PLAIN, STANDARDISED)
 
 
 class Key(NamedTuple):
@@ -196,7 +198,7 @@ def fixed(
     task: Task, trunk: str, row: str, representations: Mapping[str, NDArray[np.float32]], target: Target
 ) -> Iterator[Cell]:
     """Cells of representations that are the same for every fold."""
-    work = [(column, x, probe) for column, x in representations.items() for probe in PROBES]
+    work = [(column, x, probe) for column, x in representations.items() for probe in task.settings.probes]
     options = {"per_decade": task.settings.per_decade, "patience": task.settings.patience}
     known = {"recordings": target.recordings, **options}
     results = parallel(delayed(probe_folds)(x, target.labels, target.folds, probe=p, **known) for _, x, p in work)
@@ -209,7 +211,7 @@ def adapted(
     task: Task, trunk: str, network: Source, target: Target, method: str, seed: int, curves: list[dict[str, Any]]
 ) -> Iterator[Cell]:
     """The network's own output, F1 and F2 after one method (section 3.2), adapted anew for every test fold."""
-    probes = tuple(PROBES) if trunk == "source" else task.settings.control_probes
+    probes = task.settings.probes if trunk == "source" else task.settings.control_probes
     found: dict[Key, dict[Any, FoldProbe]] = defaultdict(dict)
     own, row = np.empty_like(target.labels), f"N_T^{method}"
     for fold in tqdm(np.unique(target.folds), desc=f"adapting the {trunk} trunk, Method {method}", unit="network"):

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
+from companion.checkout import event_table
 from companion.datasets.base import Dataset
 from companion.events import read_table
 from companion.profiles import Settings
-from companion.results.checkout import checkout
 
 
 class WeakSettings(Settings):
@@ -16,9 +16,8 @@ class WeakSettings(Settings):
         name: ``synthetic``, ``esc50`` (mixtures of the forty classes outside ESC-10) or ``audioset``.
         n_train: Training recordings.
         n_validation: Validation recordings; they choose the best epoch.
-        n_test: Test recordings.
+        n_test: Test recordings; with some, ESC-50's authors are dealt as for scenes, and otherwise all are heard.
         duration: Seconds of a recording, or several lengths of which each is equally likely.
-        test_split: Keep ESC-50's folds 4 and 5 for test mixtures and scenes.
         seed: Seed of the draw of the corpus; the synthetic world has the run's.
     """
 
@@ -27,7 +26,6 @@ class WeakSettings(Settings):
     n_validation: int
     n_test: int = 0
     duration: float | tuple[float, ...] = 10.0
-    test_split: bool = True
     seed: int = 0
 
 
@@ -48,14 +46,13 @@ def weak_corpus(settings: WeakSettings, seed: int, data: Path) -> Dataset:
 
         return AudioSet(data, n_validation=settings.n_validation, seed=settings.seed)
     from companion.datasets.esc50 import ESC50
-    from companion.datasets.esc50_mixtures import TARGET_FOLDS, TEST_FOLDS, source_mixtures
+    from companion.datasets.esc50_mixtures import source_mixtures
     from companion.mixtures import MixtureRule
 
     return source_mixtures(
         ESC50(data),
-        read_table(checkout() / "data" / "events" / "esc50.csv"),
+        read_table(event_table()),
         sizes={"train": settings.n_train, "validation": settings.n_validation, "test": settings.n_test},
-        folds=TEST_FOLDS if settings.test_split else TARGET_FOLDS,
         seed=settings.seed,
         rule=MixtureRule(duration=settings.duration),
     )
@@ -85,5 +82,5 @@ def scene_corpus(name: str, seed: int, data: Path, clips_per_scene: int, duratio
     from companion.datasets.esc50 import ESC50
     from companion.datasets.esc50_scenes import RestagedScenes
 
-    cuts = read_table(checkout() / "data" / "events" / "esc50.csv")
+    cuts = read_table(event_table())
     return RestagedScenes(ESC50(data), cuts, clips_per_scene=clips_per_scene, duration=duration)

@@ -121,7 +121,7 @@ def source_networks(task: Task) -> list[Source]:
     """The N_S of every seed that the tagging comparison trains, or the one whose weights are given."""
     if "weights" in task.inputs:
         return [task.inputs["weights"].source()]
-    return [tagging.network(task, "N_S", seed) for seed in task.seeds(task.settings.n_seeds)]
+    return [tagging.network(task, "recordings", seed) for seed in task.seeds(task.settings.n_seeds)]
 
 
 def compute(task: Task) -> Findings:
@@ -214,7 +214,7 @@ experiment = Experiment(
     inputs,
     {
         "source": Part(
-            lambda task, seed: tagging.network(task, "N_S", seed),
+            lambda task, seed: tagging.network(task, "recordings", seed),
             lambda s, seed: [{"seed": seed + i} for i in range(s.n_seeds)],
         ),
         "adapted": Part(

@@ -1,17 +1,15 @@
 """The control without transfer: N_S trained on the target's training folds alone."""
 
 import numpy as np
-import torch
 from torch import nn
 
 from companion import checkpoints
 from companion.features import NS_LOG_MEL
 from companion.losses import recording_bce
-from companion.models.weak_cnn import WeakCNN
 from companion.papers.kumar2018.adaptation import Target
-from companion.papers.kumar2018.source import SourceSettings
+from companion.papers.kumar2018.source import SourceSettings, first_network
 from companion.store import Value, Work
-from companion.training import RATES, Schedule, fit, make_fabric
+from companion.training import fit, make_fabric
 from companion.training.recordings import Recordings, score
 
 ROW = "N_S from scratch"
@@ -29,9 +27,7 @@ def train_fold(work: Work, target: Target, fold: int, settings: SourceSettings, 
         part_of(target, members)
         for members in ((target.folds != fold) & (target.folds != aside), target.folds == aside)
     )
-    torch.manual_seed(seed)
-    network = WeakCNN(target.n_classes, width=settings.width)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = first_network(settings, target.n_classes, seed)
     fabric = make_fabric(work.device)
     assert work.folder is not None
 
@@ -44,7 +40,7 @@ def train_fold(work: Work, target: Target, fold: int, settings: SourceSettings, 
         examples,
         lambda output, y: recording_bce(output.recording, y),
         validate,
-        Schedule(settings.epochs, settings.batch_size, settings.lr, RATES[settings.rate]),
+        settings.schedule(settings.batch_size, "accuracy"),
         monitor="accuracy",
         seed=seed,
         folder=work.folder,

@@ -22,16 +22,21 @@ from companion.errors import DataError, ParameterError
 from companion.evaluation import tagging
 from companion.features import NS_LOG_MEL
 from companion.losses import recording_bce
-from companion.models.slat import SegmentWise, segment_bce
-from companion.models.weak_cnn import WeakCNN
+from companion.models.slat import SegmentWise
+from companion.models.weak_cnn import HOP, SEGMENT, WeakCNN
 from companion.profiles import Settings
 from companion.store import Kept, Store, Value, Work
-from companion.training import RATES, Schedule, fit, make_fabric
-from companion.training.recordings import Recordings, score
+from companion.training import Plateau, Rate, Schedule, batches, constant, cosine, fit, make_fabric
+from companion.training.recordings import Recordings, Segments, score
 
 TRAIN, VALIDATION, TEST = 1, 2, 3
 """Folds of a weakly labelled corpus."""
 
+
+SHOWN = ("recordings", "segments", "segments, small batches")
+"""What a network is shown at a time in training: whole recordings (N_S); segments in any order, each with its
+recording's labels, in batches so large that there are as many steps as for N_S (N_S^slat); or in small batches, with
+more steps."""
 
 class SourceSettings(Settings):
     """How N_S and N_S^slat are trained. The paper states neither epochs nor batch size.
@@ -39,8 +44,10 @@ class SourceSettings(Settings):
     Args:
         width: Factor on N_S's filters.
         pooling: Global pooling of the segment outputs.
-        epochs: Passes over the training recordings.
+        epochs: Passes over the training recordings, at most.
+        patience: Passes without a better validation MAP after which training ends; None for never.
         batch_size: Recordings in a step.
+        small_batch: Segments in a step, where they come in small batches.
         lr: Highest learning rate of Adam.
         rate: Rule of the learning rate.
     """
@@ -48,9 +55,16 @@ class SourceSettings(Settings):
     width: float = 1.0
     pooling: str = "average"
     epochs: int
+    patience: int | None = None
     batch_size: int = 16
+    small_batch: int = 32
     lr: float = 1e-3
-    rate: Literal["constant", "cosine"] = "constant"
+    rate: Literal["constant", "cosine", "plateau"] = "constant"
+
+    def schedule(self, batch_size: int, monitor: str = "MAP") -> Schedule:
+        """The training schedule with batches of some size; ``plateau`` halves the rate after two passes in vain."""
+        rates: dict[str, Rate] = {"constant": constant, "cosine": cosine, "plateau": Plateau(monitor, 0.5, 2)}
+        return Schedule(self.epochs, batch_size, self.lr, rates[self.rate], patience=self.patience)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,48 +132,67 @@ def weights_digest(network: nn.Module) -> str:
     return content.hexdigest()
 
 
-def train(work: Work, corpus: Dataset, settings: SourceSettings, segmentwise: bool, seed: int) -> Value:
-    """Train N_S, or N_S^slat, on a weakly labelled corpus.
+def train(work: Work, corpus: Dataset, settings: SourceSettings, shown: str, seed: int) -> Value:
+    """Train N_S, or N_S^slat, on a weakly labelled corpus; the epoch that validates best is kept.
+
+    A network is validated as the paper hears it: N_S scans recordings, N_S^slat hears them segment by segment.
 
     Args:
         work: Device, processes, and a folder to go on from when this was killed.
         corpus: Fold 1 trains, fold 2 validates.
         settings: How.
-        segmentwise: N_S^slat: every segment by itself, with the labels of its recording.
-        seed: Of the weights and of the order of batches; both networks start from the same.
+        shown: One of :data:`SHOWN`.
+        seed: Of the weights and of the order of batches; all networks of a seed start from the same.
 
     Source: Kumar, Khadkevich, Fügen 2018, sections 2.1, 2.2 and 4.1.
     """
-    examples, held = (recordings(corpus, fold, work.n_jobs) for fold in (TRAIN, VALIDATION))
-    torch.manual_seed(seed)
-    network = WeakCNN(len(corpus.classes), width=settings.width, pooling=settings.pooling)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    whole, held = (recordings(corpus, fold, work.n_jobs) for fold in (TRAIN, VALIDATION))
+    network, batch_size = first_network(settings, len(corpus.classes), seed), settings.batch_size
+    examples: Recordings | Segments = whole
+    if shown != SHOWN[0]:
+        examples = Segments(whole, SEGMENT, HOP)
+        same_steps = round(settings.batch_size * len(examples.lengths) / len(whole.lengths))
+        batch_size = same_steps if shown == SHOWN[1] else settings.small_batch
     fabric = make_fabric(work.device)
     assert work.folder is not None
     state = fit(
-        SegmentWise(network) if segmentwise else network,
+        network,
         examples,
-        segment_bce if segmentwise else lambda output, target: recording_bce(output.recording, target),
-        lambda model: map_and_mauc(held.labels, score(model, held, fabric).recording),
-        Schedule(settings.epochs, settings.batch_size, settings.lr, RATES[settings.rate]),
+        lambda output, target: recording_bce(output.recording, target),
+        lambda model: map_and_mauc(held.labels, score(hearing(model, shown != SHOWN[0]), held, fabric).recording),
+        settings.schedule(batch_size),
         monitor="MAP",
         seed=seed,
         folder=work.folder,
         fabric=fabric,
-        label=f"{'N_S_slat' if segmentwise else 'N_S'} on {corpus.name}, seed {seed}",
+        label=f"N_S shown {shown} of {corpus.name}, seed {seed}",
     )
     best = max(state.curve, key=lambda row: row["MAP"])
-    level = level_baseline(examples, held)
-    n_train, heard = len(examples.lengths), fold_features(corpus, VALIDATION, work.n_jobs).clips
+    level = level_baseline(whole, held)
+    heard = fold_features(corpus, VALIDATION, work.n_jobs).clips
+    n_steps = len(list(batches(examples.lengths, batch_size, seed, 0)))
+    n_train, n_classes = len(whole.lengths), len(corpus.classes)
     facts = {
-        "description": f"{n_train} weakly labelled recordings ({corpus.name}, {len(corpus.classes)} classes)",
+        "description": f"{n_train} weakly labelled recordings ({corpus.name}, {n_classes} classes)",
         "measures": {name: best[name] for name in level} | {f"level-only {name}": level[name] for name in level},
-        "curve": state.curve,
+        "curve": [{**row, "steps": row["epoch"] * n_steps} for row in state.curve],
         "n_validation": len(heard),
         "n_recordings": len({recording for clip in heard for recording in clip.recording.split("+")}),
     }
     made = checkpoints.Checkpoint(network.cpu(), tuple(corpus.classes), NS_LOG_MEL.name, facts)
     return checkpoints.as_value(made)
+
+
+def first_network(settings: SourceSettings, n_classes: int, seed: int) -> WeakCNN:
+    """N_S with the weights that every network of a seed starts from."""
+    torch.manual_seed(seed)
+    network = WeakCNN(n_classes, width=settings.width, pooling=settings.pooling)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def hearing(network: nn.Module, segmentwise: bool) -> nn.Module:
+    """A network as it hears recordings: scanning them, or segment by segment."""
+    return SegmentWise(network) if segmentwise else network  # type: ignore[arg-type]  # Fabric wraps it
 
 
 def fold_features(corpus: Dataset, fold: int, n_jobs: int) -> CorpusFeatures:

@@ -86,7 +86,7 @@ PROFILES: Mapping[str, TransferSettings] = {
     # epochs and two seeds are what two cores without bfloat16 allowed, not where validation levelled off.
     "esc50": TransferSettings(
         target="esc10",
-        weak=WeakSettings(name="esc50", n_train=3000, n_validation=400, test_split=False),
+        weak=WeakSettings(name="esc50", n_train=3000, n_validation=400),
         source=SourceSettings(epochs=4, batch_size=8, rate="cosine"),
         n_seeds=2,
         untrained_seeds=2,

@@ -1,0 +1,248 @@
+"""Truths of the chapter on transfer: what must hold whatever the numbers are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from companion.models.weak_cnn import WeakCNN
+from companion.papers.kumar2018 import cells, transfer
+from companion.papers.kumar2018.source import train, trained, untrained, weights_digest
+from companion.results.published import load_published
+from papers.kumar2018.tiny import TINY_TRANSFER
+from worlds import Disturbed, with_inputs
+
+FOLD = 2
+
+
+def computed(world):
+    return transfer.compute(with_inputs(transfer.experiment, TINY_TRANSFER, target=world))
+
+
+def of_fold(tables, fold):
+    """Everything that was learned, tuned or predicted for one test fold."""
+    predictions, probes, curves = (tables[name] for name in ("predictions", "probes", "adaptation_curves"))
+    said = predictions[predictions["fold"] == fold].drop(columns=["label", "recording"])
+    return {
+        "predictions": said.reset_index(drop=True),
+        "C": probes[["trunk", "row", "column", "probe", f"C, fold {fold}"]],
+        "curves": curves[curves["fold"] == fold].reset_index(drop=True),
+    }
+
+
+def assert_equal(one, other):
+    for name in one:
+        pd.testing.assert_frame_equal(one[name], other[name], check_exact=True, obj=name)
+
+
+def test_labels_of_a_test_fold_decide_nothing_that_is_said_of_it(shared, transferred, events_world):
+    other = computed(Disturbed(events_world, labels=events_world.of_fold(FOLD)))
+    assert_equal(of_fold(transferred.tables, FOLD), of_fold(other.tables, FOLD))
+    changed = other.tables["predictions"].iloc[:, 4:] != transferred.tables["predictions"].iloc[:, 4:]
+    assert changed.to_numpy().any(), "where they are training labels, they do decide"
+
+
+def test_sounds_of_a_test_fold_decide_nothing_but_their_own_predictions(shared, transferred, events_world):
+    half = events_world.of_fold(FOLD)[::2]
+    other = computed(Disturbed(events_world, noise=half))
+    one, two = (of_fold(found.tables, FOLD) for found in (transferred, other))
+    kept = ~one["predictions"]["clip"].isin(half)
+    assert_equal({"C": one["C"], "curves": one["curves"]}, {"C": two["C"], "curves": two["curves"]})
+    pd.testing.assert_frame_equal(one["predictions"][kept], two["predictions"][kept], check_exact=True)
+    assert not one["predictions"][~kept].equals(two["predictions"][~kept]), "noise is heard where it is"
+
+
+@pytest.mark.parametrize("column", cells.COLUMNS)
+def test_a_representation_that_holds_the_label_fills_exactly_its_cells(shared, events_world, column, monkeypatch):
+    """Planted in the trained trunk's representations only: the controls stay at chance, and so do other columns."""
+    task = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
+    source = transfer.source_networks(task)[0]
+    labels = np.array([events_world.classes.index(clip.label) for clip in events_world.clips])
+    rng = np.random.default_rng(0)
+
+    def planted(network, outputs):
+        found = cells.COLUMNS.copy()
+        of_source = isinstance(network, WeakCNN) and weights_digest(network) == source.digest
+        for name, attribute in cells.COLUMNS.items():
+            x = rng.normal(size=(len(labels), 8))
+            if of_source and name == column:
+                x[:, :4] += 10 * np.eye(4)[labels]
+            found[attribute] = x.astype(np.float32)
+        return type("Representations", (), found)
+
+    monkeypatch.setattr(cells, "represent", planted)
+    found = cells.Cells(cells_target := cells_of(task, events_world))
+    for trunk, network in (("source", source), ("untrained", untrained(source.network.n_classes, 0.0625, 0))):
+        found.add(cells.off_the_shelf(task, trunk, network, cells_target))
+    right = {key: array.mean() for key, array in found.correct().items()}
+    full = {(key.trunk, key.row, key.column) for key, value in right.items() if value == 1}
+    assert full == {("source", "N_S", column)}
+    assert max(value for key, value in right.items() if (key.trunk, key.column) != ("source", column)) < 0.6
+
+
+def cells_of(task, world):
+    from companion.papers.kumar2018.adaptation import load_target
+
+    return load_target(world, task.work.n_jobs)
+
+
+@pytest.mark.parametrize("method", ["I", "II", "III"])
+def test_what_an_adapted_network_is_read_by_is_its_own(shared, transferred, events_world, method, monkeypatch):
+    """Adapted representations planted by method and column: each cell holds its own and no other's."""
+    task = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
+    source = transfer.source_networks(task)[0]
+    target = cells_of(task, events_world)
+    rng = np.random.default_rng(1)
+    asked = []
+
+    def planted(task, network, target, given, fold, seed):
+        asked.append((given, fold, seed))
+        shown = {name: rng.normal(size=(len(target.labels), 8)).astype(np.float32) for name in cells.COLUMNS}
+        shown["F1 avg"][:, :4] += 10 * np.eye(4, dtype=np.float32)[target.labels]
+        if given == "I":
+            del shown["F2 max"], shown["F2 avg"]
+        return {**shown, "scores": np.eye(4)[target.labels], "curve": np.zeros((1, 2))}
+
+    monkeypatch.setattr(cells, "keep_adapted", planted)
+    found = cells.Cells(target)
+    found.add(cells.adapted(task, "source", source, target, method, 7, found.curves))
+    assert asked == [(method, fold, 7) for fold in (1, 2, 3)]
+    right = {key: float((cell.predictions == target.labels).mean()) for key, (cell,) in found.found.items()}
+    assert {key.row for key in right} == {f"N_T^{method}"}
+    assert {key.column for key, value in right.items() if value == 1} == {"own output", "F1 avg"}
+    others = 1 if method == "I" else 3
+    assert sum(value < 0.6 for value in right.values()) == others
+
+
+def test_every_published_cell_has_a_row_and_its_value_follows_from_the_predictions(transferred):
+    rows = transferred.rows.frame(data="x").set_index(["item", "row", "column"])
+    published = load_published()
+    fourteen = published[published["item"] == "Table2 right"]
+    predictions = transferred.tables["predictions"]
+    for row, column in fourteen[["row", "column"]].itertuples(index=False):
+        right = predictions[f"source | {row} | {column} | LIBLINEAR | run 0"] == predictions["label"]
+        by_fold = right.groupby(predictions["fold"]).mean()
+        found = rows.loc[("Table2 right", row, column)]
+        assert found["value"] == pytest.approx(100 * by_fold.mean())
+        assert found["n_recordings"] == predictions["recording"].nunique()
+        if row != "N_S":
+            off = rows.loc[("Table2 right", "N_S", column), "value"]
+            assert rows.loc[("Paired", f"{row} - N_S", column), "value"] == pytest.approx(found["value"] - off)
+
+
+def test_controls_are_what_their_names_say(shared, events_world):
+    task = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
+    source = transfer.source_networks(task)[0]
+    control = untrained(source.network.n_classes, source.network.width, 3)
+    torch.manual_seed(3)
+    drawn = WeakCNN(source.network.n_classes, width=source.network.width)
+    for name, value in drawn.state_dict().items():
+        assert torch.equal(control.network.state_dict()[name], value), name
+    assert control.digest != source.digest
+    kept = task.keep(train, task.inputs["source"], task.settings.source, False, 0)
+    assert trained(kept).digest == source.digest
+    assert dict(cells.methods(task.settings, "untrained", 0) and {"III": 1}) == {"III": 1}
+    assert cells.methods(task.settings, "untrained", 1) == ()
+
+
+def test_a_network_from_scratch_never_hears_its_test_fold(shared, events_world):
+    one, two = (
+        transfer.scratch_network(task, cells_of(task, world), FOLD).digest
+        for world in (events_world, Disturbed(events_world, noise=events_world.of_fold(FOLD)))
+        for task in [with_inputs(transfer.experiment, TINY_TRANSFER, target=world)]
+    )
+    assert one == two
+    other = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
+    assert transfer.scratch_network(other, cells_of(other, events_world), 1).digest != one
+
+
+def test_settings_reach_the_optimisers(cache, events_world, monkeypatch):
+    rates, steps = [], []
+    adam = torch.optim.Adam
+
+    class Watched(adam):
+        def __init__(self, parameters, lr, **options):
+            rates.append(lr)
+            super().__init__(parameters, lr=lr, **options)
+
+        def step(self, *arguments, **options):
+            steps.append(rates[-1])
+            return super().step(*arguments, **options)
+
+    monkeypatch.setattr(torch.optim, "Adam", Watched)
+    changes = {**TINY_TRANSFER, "adaptation_lr": 3e-4, "adaptation_epochs": 3, "adaptation_batch": 7}
+    changes["source"] = {**TINY_TRANSFER["source"], "lr": 5e-3, "epochs": 2, "batch_size": 6}
+    task = with_inputs(transfer.experiment, changes, target=events_world)
+    source = transfer.source_networks(task)[0]
+    assert rates == [5e-3]
+    assert len(steps) == 2 * 24 // 6
+    steps.clear()
+    target = cells_of(task, events_world)
+    cells.keep_adapted(task, source, target, "II", 1, 0)
+    training = int((target.folds != 1).sum())
+    assert rates == [5e-3, 3e-4]
+    assert len(steps) == 3 * -(-training // 7)
+
+
+def test_recordings_that_cross_folds_are_left_out_where_it_is_said(shared, events_world):
+    first, second = events_world.of_fold(1)[0], events_world.of_fold(2)[0]
+    crossing = Disturbed(events_world, folds=3, recordings={first: "both", second: "both"})
+    found = computed(crossing)
+    rows = found.rows.frame(data="x")
+    without = rows[rows["item"] == "Table2 right, without recordings in two folds"]
+    assert len(without) == 14
+    assert set(without["n_clips"]) == {len(crossing.clips) - 2}
+    assert set(rows.loc[rows["item"] == "Table2 right", "n_clips"]) == {len(crossing.clips)}
+
+
+def test_source_and_target_share_no_class_and_no_recording():
+    task, _ = transfer.experiment.task("demo")
+    source, target = task.inputs["source"], task.inputs["target"]
+    assert not set(source.classes) & set(target.classes)
+    assert not {clip.recording for clip in source.clips} & {clip.recording for clip in target.clips}
+
+
+def test_differences_of_exchanged_networks_exchange_their_sign(transferred, events_world):
+    from companion.papers.kumar2018.adaptation import load_target
+    from companion.papers.kumar2018.cell_rows import Table, paired_rows
+    from companion.results.rows import Rows
+
+    target = load_target(events_world)
+    rng = np.random.default_rng(0)
+    keys = [
+        cells.Key(trunk, row, c)
+        for trunk in ("source", "untrained")
+        for row in ("N_S", "N_T^III")
+        for c in cells.COLUMNS
+    ]
+    correct = {key: rng.random((1, len(target.labels))) < rng.uniform(0.2, 0.9) for key in keys}
+
+    def differences(exchange):
+        rows = Rows()
+        paired_rows(
+            Table(target, {exchange(key): value for key, value in correct.items()}, rows, 20, 0), cells.PLAIN, "P"
+        )
+        return rows.frame(data="x").set_index(["row", "column"])["value"]
+
+    same = differences(lambda key: key)
+    trunks = differences(lambda key: key._replace(trunk="untrained" if key.trunk == "source" else "source"))
+    networks = differences(lambda key: key._replace(row="N_S" if key.row == "N_T^III" else "N_T^III"))
+    turned = {"F1 max": "F1 avg", "F1 avg": "F1 max", "F2 max": "F2 avg", "F2 avg": "F2 max"}
+    mappings = differences(lambda key: key._replace(column=turned[key.column]))
+    for column in cells.COLUMNS:
+        place = ("N_S - N_S (untrained trunk)", column)
+        assert trunks[place] == pytest.approx(-same[place])
+        assert networks["N_T^III - N_S", column] == pytest.approx(-same["N_T^III - N_S", column])
+        value = 100 * np.mean(
+            [
+                [
+                    correct[cells.Key("source", "N_T^III", column)][0, target.folds == f].mean()
+                    - correct[cells.Key("source", "N_S", column)][0, target.folds == f].mean()
+                ]
+                for f in np.unique(target.folds)
+            ]
+        )
+        assert same["N_T^III - N_S", column] == pytest.approx(value)
+    for layer in ("F1", "F2"):
+        place = ("N_S", f"{layer} max - {layer} avg")
+        assert mappings[place] == pytest.approx(-same[place])

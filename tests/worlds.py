@@ -1,0 +1,68 @@
+"""Small corpora for experiments under test, and the same corpora disturbed in one place."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from companion.audio import Audio
+from companion.datasets.base import Clip, Dataset, Validation
+from companion.experiment import Task
+
+
+class Disturbed(Dataset):
+    """A corpus with some clips' labels or sounds replaced by chance, or with other folds and recordings.
+
+    Args:
+        corpus: The original.
+        folds: Number of folds; those beyond are joined to the first ones.
+        labels: Clips whose label is another one.
+        noise: Clips whose sound is noise.
+        recordings: Another recording by clip.
+    """
+
+    def __init__(
+        self,
+        corpus: Dataset,
+        *,
+        folds: int = 5,
+        labels: Iterable[str] = (),
+        noise: Iterable[str] = (),
+        recordings: dict[str, str] | None = None,
+    ) -> None:
+        self.corpus, self.noise = corpus, frozenset(noise)
+        self.sample_rate, self.classes, self.superclass_of = corpus.sample_rate, corpus.classes, corpus.superclass_of
+        self.name = f"{corpus.name}, noise in {sorted(self.noise)}" if self.noise else corpus.name
+        self.licence = self.citation = self.homepage = ""
+        self._original = {clip.id: clip for clip in corpus.clips}
+        if hasattr(corpus, "truth"):
+            self.truth = corpus.truth
+        changed, other = frozenset(labels), recordings or {}
+
+        def clip(original: Clip) -> Clip:
+            place = corpus.classes.index(str(original.label))
+            label = corpus.classes[(place + 1) % len(corpus.classes)] if original.id in changed else original.label
+            recording = other.get(original.id, original.recording)
+            return replace(original, label=label, fold=(original.fold - 1) % folds + 1, recording=recording)
+
+        self.clips = tuple(clip(original) for original in corpus.clips)
+
+    def audio(self, clip: Clip) -> Audio:
+        found = self.corpus.audio(self._original[clip.id])
+        if clip.id not in self.noise:
+            return found
+        rng = np.random.default_rng(len(clip.id))
+        return Audio(rng.normal(0, 0.1, len(found.samples)).astype(np.float32), found.sample_rate)
+
+    def validate(self) -> Validation:
+        return self.corpus.validate()
+
+    def of_fold(self, fold: int) -> list[str]:
+        return [clip.id for clip in self.clips if clip.fold == fold]
+
+
+def with_inputs(experiment: Any, settings: dict[str, Any], **inputs: Any) -> Task:
+    """A task of the demo with other settings and corpora."""
+    task, _ = experiment.task("demo", changes=settings)
+    return replace(task, inputs={**task.inputs, **inputs})
