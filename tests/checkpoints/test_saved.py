@@ -162,8 +162,9 @@ def test_a_value_that_holds_no_network_is_refused(tmp_path):
         ({"f2.weight": np.zeros((4, 128, 1, 1))}, r"f2.weight has shape \(4, 128, 1, 1\)(.|\n)*shape \(3, 128, 1, 1\)"),
         ({"f1.bn.running_var": None}, r"f1.bn.running_var is missing(.|\n)*shape \(128,\)"),
         ({"f3.weight": np.zeros(1)}, "f3.weight is not part of WeakCNN"),
-        ({"f2.bias": np.array([0, np.nan, 0])}, "f2.bias is not finite"),
-        ({"f1.bn.running_var": np.full(128, np.inf)}, "f1.bn.running_var is not finite"),
+        ({"f2.bias": np.array([0, np.nan, 0])}, "f2.bias holds values that are not finite"),
+        ({"f1.bn.running_var": np.full(128, -1e-3)}, "f1.bn.running_var holds variances below zero"),
+        ({"f1.bn.running_var": np.full(128, np.inf)}, "f1.bn.running_var holds values that are not finite"),
     ],
 )
 def test_a_layer_that_does_not_fit_is_named(saved, layers, words):

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
+from companion.checkout import checkout, published_folder
 from companion.errors import DataError
 from companion.papers import expand, pages, rooms
-from companion.results.checkout import checkout, published_folder
 from companion.results.criteria import load_class_mapping, load_criteria
 from companion.results.published import load_published
 from companion.results.rules import Comparison

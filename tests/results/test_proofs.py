@@ -2,9 +2,9 @@
 
 import pytest
 
+from companion.checkout import published_folder
 from companion.errors import DataError
 from companion.results import proofs
-from companion.results.checkout import published_folder
 from companion.results.criteria import COLUMNS
 
 TESTS = """

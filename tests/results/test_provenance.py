@@ -52,7 +52,7 @@ def test_no_folder_of_this_machine_in_the_facts(tmp_path):
 
 
 def test_versions_name_what_touches_a_number():
-    assert {"python", "companion", "numpy", "torch", "scikit-learn"} <= set(versions())
+    assert {"python", "pandas", "numpy", "torch", "scikit-learn"} <= set(versions())
     assert versions()["numpy"].count(".") == 2
 
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from companion import checkout
 from companion.errors import DataError
-from companion.results import checkout
 from companion.results.published import bibtex, load_audioset_names, load_published, lookup, short_names
 
 
@@ -97,8 +97,9 @@ def test_an_id_that_is_given_twice_is_refused(tmp_path):
 
 
 def test_without_a_checkout_the_error_says_how_to_get_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkout, "__file__", str(tmp_path / "site-packages" / "companion" / "results" / "x.py"))
+    monkeypatch.setattr(checkout, "__file__", str(tmp_path / "site-packages" / "companion" / "checkout.py"))
     monkeypatch.chdir(tmp_path)
     assert checkout.recorded_folder() is None
-    with pytest.raises(DataError, match="clone"):
-        load_published()
+    with pytest.raises(DataError, match="clone") as caught:
+        checkout.checkout()
+    assert "published.csv" in caught.value.problem

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from companion.checkout import recorded_folder
 from companion.errors import DataError, StoreError
-from companion.results.checkout import recorded_folder
 from companion.results.rows import COLUMNS
 from companion.results.run import Run, read_run, recorded, recorded_runs, write_run
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from companion.checkout import published_folder
 from companion.errors import DataError
 from companion.papers import pages
-from companion.results.checkout import published_folder
 from companion.results.criteria import load_criteria
 from companion.results.published import load_published
 from companion.results.rows import KEY

@@ -5,8 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from companion.training import RATES, Plateau
-from companion.training.rates import Progress, constant, cosine
+from companion.training import Plateau, Progress, constant, cosine
 
 
 def rates(rule, n_steps: int, highest: float = 1.0) -> list[float]:
@@ -53,7 +52,3 @@ def test_plateau_shrinks_whenever_patience_runs_out(values, times, minimise):
     rule = Plateau("AP", factor=0.9, patience=2, minimise=minimise)
     curve = [{"AP": -value if minimise else value, "loss": 1.0} for value in values]
     assert rule(Progress(7, 99, curve), 0.2) == pytest.approx(0.2 * 0.9**times)
-
-
-def test_rules_without_settings_are_known_by_name():
-    assert (RATES["constant"], RATES["cosine"]) == (constant, cosine)
