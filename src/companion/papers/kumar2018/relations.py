@@ -17,11 +17,10 @@ from companion.evaluation import scene_events, scene_truth
 from companion.evaluation.intervals import Interval, mean_interval
 from companion.evaluation.units import Units
 from companion.experiment import Experiment, Findings, Task
-from companion.papers.kumar2018 import scenes
+from companion.papers.kumar2018 import scenes, tagging
 from companion.papers.kumar2018.adaptation import Target, load_target, trunks
 from companion.papers.kumar2018.cells import keep_adapted
 from companion.papers.kumar2018.source import Source
-from companion.papers.kumar2018.tsne import source_networks
 from companion.representations import segment_outputs
 from companion.results.published import load_audioset_names, load_published
 from companion.results.rows import Rows, bare
@@ -41,7 +40,7 @@ def compute(task: Task) -> Findings:
     """Rows and the table ``relations`` (network, score, scene, event, value, probability)."""
     data: Dataset = task.inputs["scenes"]
     target = load_target(data, task.work.n_jobs)
-    sources = source_networks(task)
+    sources = tagging.source_networks(task)
     counts = unit_counts(task, target, sources)
     rows = Rows()
     table = relation_rows(rows, target, sources[0].classes, counts, task.seed)

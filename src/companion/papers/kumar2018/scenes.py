@@ -34,7 +34,7 @@ from companion.papers.kumar2018.cells import (
 )
 from companion.papers.kumar2018.corpora import WeakSettings, scene_corpus, weak_corpus
 from companion.papers.kumar2018.source import SHOWN, SourceSettings, given_weights
-from companion.papers.kumar2018.tsne import f1_max, layout, source_networks
+from companion.papers.kumar2018.tsne import f1_max, layout
 from companion.probes.gmm import mfcc_gmm_folds, with_dynamics
 from companion.results.rows import Rows
 from companion.store import Store, Value, Work
@@ -80,7 +80,6 @@ PROFILES: Mapping[str, SceneSettings] = {
         clips_per_scene=8,
         duration=8.0,
         adaptation_epochs=20,
-        width=0.25,
         per_decade=1,
         untrained_methods=("III",),
         control_probes=(PLAIN,),
@@ -90,9 +89,8 @@ PROFILES: Mapping[str, SceneSettings] = {
     "esc50": SceneSettings(
         **_source("esc50"),
         scenes="esc50",
-        clips_per_scene=24,
+        clips_per_scene=40,
         n_seeds=3,
-        width=0.5,
         per_decade=1,
         untrained_methods=("III",),
         control_probes=(PLAIN,),
@@ -120,7 +118,7 @@ def compute(task: Task) -> Findings:
     settings: SceneSettings = task.settings
     data: Dataset = task.inputs["scenes"]
     target = load_target(data, task.work.n_jobs)
-    sources = source_networks(task)
+    sources = tagging.source_networks(task)
     cells = predict(task, target, sources)
     for seed in task.seeds(settings.n_seeds):
         predicted = task.keep(baseline, data, settings.n_components, seed)["predicted"]
@@ -231,7 +229,7 @@ def prose(table: Table) -> None:
 
 def adapted_part(task: Task, seed: int, method: str, fold: int) -> None:
     """One adaptation of one source network."""
-    sources = source_networks(task)
+    sources = tagging.source_networks(task)
     target: Target = load_target(task.inputs["scenes"], task.work.n_jobs)
     keep_adapted(task, sources[(seed - task.seed) % len(sources)], target, method, fold, seed)
 

@@ -19,7 +19,7 @@ from companion.evaluation import tagging
 from companion.evaluation.influence import Linearised, TaggingInfluence
 from companion.evaluation.intervals import interval, ratio_interval
 from companion.evaluation.units import Units, units_of
-from companion.papers.kumar2018.source import SHOWN
+from companion.papers.kumar2018.source import SHOWN, Shown
 from companion.results.published import load_audioset_names, load_published
 from companion.results.rows import Rows
 from companion.training.recordings import Scored
@@ -39,7 +39,7 @@ MEAN = "mean over 527"
 
 N_EXTREMES = 10
 DIFFERENCE, RATIO = f"{WHOLE} - {SLAT}", f"{WHOLE} / {SLAT}"
-System = tuple[str, str]
+System = tuple[Shown, str]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from companion.papers.kumar2018.source import (
     TEST,
     TRAIN,
     VALIDATION,
+    Shown,
     Source,
     SourceSettings,
     fold_features,
@@ -51,7 +52,7 @@ class TaggingSettings(Settings):
 
     weak: WeakSettings
     source: SourceSettings
-    shown: tuple[str, ...] = SHOWN
+    shown: tuple[Shown, ...] = SHOWN
     n_seeds: int = 1
 
 
@@ -65,7 +66,7 @@ PROFILES: Mapping[str, TaggingSettings] = {
     # has not risen for four passes.
     "esc50": TaggingSettings(
         weak=WeakSettings(
-            name="esc50", n_train=3000, n_validation=300, n_test=1000, duration=(4.0, 6.0, 8.0, 10.0, 12.0, 30.0)
+            name="esc50", n_train=2000, n_validation=300, n_test=1000, duration=(4.0, 6.0, 8.0, 10.0, 12.0, 30.0)
         ),
         source=SourceSettings(epochs=30, patience=4, batch_size=8, width=0.5, rate="plateau"),
         n_seeds=3,
@@ -85,9 +86,16 @@ def inputs(settings: TaggingSettings, seed: int, data: Path) -> dict[str, Datase
     return {"source": weak_corpus(settings.weak, seed, data)}
 
 
-def network(task: Task, shown: str, seed: int) -> Source:
+def network(task: Task, shown: Shown, seed: int) -> Source:
     """One network of one seed."""
     return trained(task.keep(train, task.inputs["source"], task.settings.source, shown, seed))
+
+
+def source_networks(task: Task) -> list[Source]:
+    """N_S of every seed, for a chapter that starts from it; weights given in its place are one network."""
+    if "weights" in task.inputs:
+        return [task.inputs["weights"].source()]
+    return [network(task, SHOWN[0], seed) for seed in task.seeds(task.settings.n_seeds)]
 
 
 def compute(task: Task) -> Findings:
@@ -113,7 +121,7 @@ def compute(task: Task) -> Findings:
     return Findings(rows, tables, words, test.units.n_recordings, seeds)
 
 
-def scored_fold(task: Task, corpus: Dataset, fold: int, sources: Mapping[str, Sequence[Source]]) -> Fold:
+def scored_fold(task: Task, corpus: Dataset, fold: int, sources: Mapping[Shown, Sequence[Source]]) -> Fold:
     """Every network's outputs for the recordings of one fold, heard both ways."""
     scored = {
         (shown, heard): [of_kept(task.keep(score_fold, source, heard, corpus, fold)) for source in of_shown]

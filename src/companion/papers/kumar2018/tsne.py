@@ -21,7 +21,7 @@ from companion.experiment import Experiment, Findings, Task
 from companion.papers.kumar2018 import tagging
 from companion.papers.kumar2018.adaptation import Target, load_target, trunks
 from companion.papers.kumar2018.corpora import WeakSettings, event_corpus, weak_corpus
-from companion.papers.kumar2018.source import SHOWN, Source, SourceSettings, given_weights
+from companion.papers.kumar2018.source import Source, SourceSettings, given_weights
 from companion.profiles import Settings
 from companion.projection import project
 from companion.representations import represent
@@ -79,7 +79,7 @@ def compute(task: Task) -> Findings:
     """Rows and the tables ``tsne`` and, where there is a vacuum cleaner, ``class_neighbours``."""
     data: Dataset = task.inputs["target"]
     target = load_target(data, task.work.n_jobs)
-    sources = source_networks(task)
+    sources = tagging.source_networks(task)
     spaces = [f1_max(source, target, task.work.device) for source in sources]
     rows = Rows()
     nearest(rows, spaces, target)
@@ -89,13 +89,6 @@ def compute(task: Task) -> Findings:
     n_recordings = len(set(target.recordings))
     words = f"{data.name}: {len(data.clips)} clips of {n_recordings} recordings in {target.n_classes} classes; "
     return Findings(rows, tables, words + f"source: {sources[0].description}", n_recordings, task.seeds(len(sources)))
-
-
-def source_networks(task: Task) -> list[Source]:
-    """The N_S of every seed that the tagging comparison trains, or the one whose weights are given."""
-    if "weights" in task.inputs:
-        return [task.inputs["weights"].source()]
-    return [tagging.network(task, SHOWN[0], seed) for seed in task.seeds(task.settings.n_seeds)]
 
 
 def f1_max(source: Source, target: Target, device: str) -> NDArray[np.float32]:
