@@ -78,6 +78,36 @@ def esc50_root() -> Path:
     return root
 
 
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Any]:
+    """Write a run: lines of (paper, item, row, column, measure, value, low, high[, p]), tables by name."""
+    import pandas as pd
+
+    from companion.profiles import PROFILES
+    from companion.results.provenance import collect
+    from companion.results.run import Run, write_run
+
+    words = ["paper", "item", "row", "column", "measure", "value", "ci_low", "ci_high", "p_value"]
+    started = {"commit": "0123456789abcdef", "dirty": False, "versions": {"python": "3.11.7", "torch": "2.13.0"},
+               "device": "cpu: a processor, 2 cores"}  # fmt: skip
+
+    def make(profile="esc50", lines=(), tables=None, experiment="kumar2018/transfer", evidence=None, folder=None,
+             wall_time=60.0) -> Run:  # fmt: skip
+        evidence = evidence or PROFILES[profile].evidence
+        rows = pd.DataFrame([(*line, float("nan"))[:9] for line in lines], columns=words).assign(
+            experiment=experiment, profile=profile, evidence=evidence,
+            n_clips=400, n_recordings=297, n_seeds=3, data="made up", note="",
+        )  # fmt: skip
+        provenance = collect(
+            experiment=experiment, profile=profile, evidence=evidence, data="made up", inputs={}, seeds=[0, 1, 2],
+            command=f"companion run {experiment} --profile {profile}", settings={"epochs": 50}, changed={}, parts=[],
+            started=started, wall_time=wall_time, n_recordings=297,
+        )  # fmt: skip
+        return write_run(folder or tmp_path / profile / experiment, rows, provenance, tables)
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def released_network() -> Callable[[int], Any]:
     """N_S in the released layout, written from the paper's table and not from this library, by its classes."""

@@ -230,13 +230,22 @@ def write(path: Path, value: Value, receipt: Mapping[str, Any]) -> None:
     """Write a value with its receipt as one safetensors file, atomically.
 
     Raises:
+        ParameterError: An array is of a type that the format does not have.
         StoreError: The folder cannot be written, or the disk is full.
     """
-    arrays = {name: np.asarray(array, order="C") for name, array in value.arrays.items()}
+    arrays = {name: _storable(name, np.asarray(array)) for name, array in value.arrays.items()}
     facts = json.dumps(dict(value.facts), sort_keys=True)
     header = {"facts": facts, "receipt": json.dumps(dict(receipt)), "sha256": checksum(arrays, facts)}
     with atomic_path(path) as temporary:
         save_file(arrays, temporary, metadata=header)
+
+
+def _storable(name: str, array: Array) -> Array:
+    """An array as the file holds it: little-endian, row after row."""
+    stored = array.dtype.newbyteorder("<")
+    if stored not in map(np.dtype, DTYPES.values()):
+        raise ParameterError(f"array {name!r} of type {array.dtype} cannot be stored", expected=", ".join(DTYPES))
+    return array.astype(stored, order="C", copy=False)
 
 
 def read(path: Path, *, mmap: bool = False) -> Kept:
@@ -262,7 +271,7 @@ def read(path: Path, *, mmap: bool = False) -> Kept:
             expected="a readable file of the store",
             repair="give yourself the right to read it, or point COMPANION_CACHE at another folder",
         ) from error
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise damaged(path, str(error)) from error
     if checksum(arrays, said["facts"]) != said.get("sha256"):
         raise damaged(path, "its content does not have its checksum")
@@ -295,14 +304,16 @@ def _name(function: Callable[..., Any]) -> str:
     """Module and name of a function.
 
     Raises:
-        ParameterError: It is a lambda, or lives inside another function: its code alone does not tell what it does.
+        ParameterError: It is a lambda, lives inside another function, or is bound to an object: its code alone does
+            not tell what it does.
     """
-    if "<" in function.__qualname__:
+    name = getattr(function, "__qualname__", repr(function))
+    if not hasattr(function, "__qualname__") or "<" in name or hasattr(function, "__self__"):
         raise ParameterError(
-            f"{function.__qualname__} cannot be kept: what it does depends on the function around it",
+            f"{name} cannot be kept: what it does depends on more than its code",
             expected="a function of a module",
         )
-    return f"{function.__module__}.{function.__qualname__}"
+    return f"{function.__module__}.{name}"
 
 
 def _sweep(folder: Path) -> None:

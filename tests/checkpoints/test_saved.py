@@ -1,18 +1,23 @@
-"""What is saved comes back, and what does not fit is named."""
+"""What is saved comes back, what does not fit is named, and nothing but a network of this library is ever made."""
 
-import json
+import pkgutil
+import sys
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from torch import nn
 
-from companion.checkpoints import Checkpoint, load, save
-from companion.checkpoints.saved import digest
+from companion import models, store
+from companion.checkpoints import Checkpoint, as_value, from_kept, load, save
+from companion.checkpoints.saved import network_class
 from companion.errors import CheckpointError, StoreError
 from companion.models.weak_cnn import WeakCNN
 
 CLASSES = ("dog", "rain", "siren")
+FACTS = {"curve": [{"epoch": 1, "MAP": 0.5}], "from": None}
 
 
 @pytest.fixture
@@ -21,36 +26,25 @@ def saved(tmp_path) -> tuple[Checkpoint, Path]:
     torch.manual_seed(0)
     network = WeakCNN(3, width=0.125, pooling="max").to(memory_format=torch.channels_last)
     network(torch.randn(2, 200, 128))
-    checkpoint = Checkpoint(network.eval(), CLASSES, provenance={"seed": 0, "epochs": [1, 2]})
-    save(checkpoint, tmp_path / "n_s-v1.0")
-    return checkpoint, tmp_path / "n_s-v1.0.safetensors"
+    checkpoint = Checkpoint(network.eval(), CLASSES, "ns-log-mel", FACTS)
+    save(checkpoint, tmp_path / "n_s.safetensors")
+    return checkpoint, tmp_path / "n_s.safetensors"
 
 
-def rewrite(path: Path, **changes: torch.Tensor | None) -> None:
-    """Change layers of the weights, None to remove one, and keep the json's digest true."""
-    state = {**load_file(path), **changes}
-    save_file({name: value for name, value in state.items() if value is not None}, path)
-    describe(path, sha256=digest(path))
+def rewrite(path: Path, layers: dict[str, np.ndarray | None] | None = None, **facts: object) -> None:
+    """Change layers, None to remove one, and facts, by the store's own writer: the checksum is true."""
+    kept = store.read(path)
+    arrays = {name: array for name, array in {**kept, **(layers or {})}.items() if array is not None}
+    store.write(path, store.Value(arrays, {**kept.facts, **facts}), {})
 
 
-def describe(path: Path, **changes: object) -> None:
-    """Change entries of the json."""
-    file = path.with_suffix(".json")
-    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
-
-
-@pytest.mark.parametrize("suffix", ["", ".safetensors", ".json"])
-def test_what_is_saved_comes_back(saved, suffix):
+def test_what_is_saved_comes_back(saved):
     checkpoint, path = saved
     random_state = torch.random.get_rng_state()
-    loaded = load(path.with_name(f"n_s-v1.0{suffix}"), classes=CLASSES)
+    loaded = load(path, classes=CLASSES)
     assert torch.equal(torch.random.get_rng_state(), random_state)
-    assert (loaded.classes, loaded.features, loaded.provenance) == (
-        CLASSES,
-        "ns-log-mel",
-        checkpoint.provenance,
-    )
-    assert (loaded.network.n_classes, loaded.network.width, loaded.network.pooling) == (3, 0.125, "max")
+    assert (loaded.classes, loaded.features, loaded.facts) == (CLASSES, "ns-log-mel", FACTS)
+    assert loaded.network.architecture == checkpoint.network.architecture
     for name, value in checkpoint.network.state_dict().items():
         found = loaded.network.state_dict()[name]
         assert found.dtype == value.dtype
@@ -58,35 +52,131 @@ def test_what_is_saved_comes_back(saved, suffix):
     x = torch.randn(2, 300, 128)
     torch.testing.assert_close(loaded.network(x).recording, checkpoint.network(x).recording)
     assert not loaded.network.training
-    assert all(parameter.requires_grad for parameter in loaded.network.parameters())
-    assert sorted(file.name for file in path.parent.iterdir()) == ["n_s-v1.0.json", "n_s-v1.0.safetensors"]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_loaded_network_can_be_trained(saved):
     network = load(saved[1]).network.train()
+    assert all(parameter.requires_grad for parameter in network.parameters())
     network(torch.randn(2, 200, 128)).recording.sum().backward()
     assert network.f2.weight.grad is not None
 
 
-def test_another_shape_names_layer_and_both_shapes(saved):
-    rewrite(saved[1], **{"f2.weight": torch.zeros(4, 128, 1, 1)})
-    with pytest.raises(CheckpointError) as error:
-        load(saved[1])
-    for words in ("f2.weight", "(4, 128, 1, 1)", "(3, 128, 1, 1)", "n_s-v1.0.safetensors", "repair:"):
-        assert words in str(error.value)
+def savable() -> list[str]:
+    """Every class of the models with an ``architecture``, as files name it."""
+    modules = [import_module(f"companion.models.{module.name}") for module in pkgutil.iter_modules(models.__path__)]
+    kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
+    found = [kind for kind in kinds if hasattr(kind, "architecture")]
+    return sorted(f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}" for kind in found)
 
 
-def test_a_missing_and_a_superfluous_layer_are_named(saved):
-    rewrite(saved[1], **{"f1.bn.running_var": None})
-    with pytest.raises(CheckpointError, match=r"f1.bn.running_var is missing(.|\n)*shape \(128,\)"):
+@pytest.mark.parametrize("name", savable())
+def test_every_network_with_an_architecture_goes_through_the_store(name, tmp_path):
+    network = network_class(name)(n_classes=3)
+    value = as_value(Checkpoint(network, CLASSES))
+    assert value.facts["network"] == name
+    store.write(tmp_path / "x", value, {})
+    found = from_kept(store.read(tmp_path / "x")).network
+    assert type(found) is type(network)
+    assert found.state_dict().keys() == network.state_dict().keys()
+
+
+def keep_network(work: store.Work, seed: int) -> store.Value:
+    torch.manual_seed(seed)
+    return as_value(Checkpoint(WeakCNN(3, width=0.125), CLASSES))
+
+
+def test_the_network_of_a_finished_training_is_loaded_by_its_path(tmp_path):
+    kept = store.Store(tmp_path).keep(keep_network, 0, mmap=True)
+    for network in (load(kept.path).network, from_kept(kept).network):
+        np.testing.assert_array_equal(network.f2.weight.detach(), kept["f2.weight"])
+        with torch.no_grad():
+            network.f2.weight.zero_()  # the file's map is read-only, the network's weights are its own
+    assert np.any(store.read(kept.path)["f2.weight"])
+
+
+# --- what is no network of this library
+
+
+class Foreign(nn.Module):
+    architecture: dict[str, int] = {"n_classes": 3}  # noqa: RUF012
+
+
+@pytest.mark.parametrize("network", [Foreign(), nn.Linear(3, 3), nn.Identity()])
+def test_a_network_of_another_package_cannot_be_saved(tmp_path, network):
+    with pytest.raises(CheckpointError, match="cannot be saved"):
+        save(Checkpoint(network, CLASSES), tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["evil.Net", "..evil.Net", "weak_cnn.evil.Net", "torch.nn.Linear", "os.system", "WeakCNN", "", ".", "weak_cnn.",
+     ".WeakCNN", "weak_cnn.pad_to_segment", "weak_cnn.Output", "weak_cnn.nn", "weak_cnn.__builtins__",
+     "weak_cnn.WeakCNN.__init__", "slat.SegmentWise", "__init__.WeakCNN", "pooling.__loader__", 5, None],
+)  # fmt: skip
+def test_no_name_in_a_file_imports_or_makes_anything_else(saved, monkeypatch, name):
+    (saved[1].parent / "evil.py").write_text("raise SystemExit('it ran')\nclass Net: architecture = {}\n")
+    monkeypatch.syspath_prepend(saved[1].parent)
+    rewrite(saved[1], network=name)
+    before = set(sys.modules)
+    with pytest.raises(CheckpointError, match="does not describe a network"):
         load(saved[1])
-    rewrite(saved[1], **{"f1.bn.running_var": torch.ones(128), "f3.weight": torch.zeros(1)})
-    with pytest.raises(CheckpointError, match=r"f3.weight is not part of N_S"):
+    with pytest.raises((ValueError, ImportError)):  # and nothing is called to find out
+        network_class(str(name))
+    assert not {module for module in set(sys.modules) - before if not module.startswith("companion.models.")}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"architecture": {"n_classes": 3, "depth": 7}},
+        {"architecture": {"n_classes": -3}},
+        {"architecture": {"n_classes": 10**30}},
+        {"architecture": {"n_classes": 3, "pooling": "median"}},
+        {"architecture": {"width": 0.125}},
+        {"architecture": [3]},
+        {"classes": 3},
+        {"facts": 3},
+    ],
+    ids=str,
+)
+def test_a_description_of_something_else_is_refused(saved, facts):
+    rewrite(saved[1], **facts)
+    with pytest.raises(CheckpointError, match="does not describe a network"):
         load(saved[1])
+
+
+def test_a_value_that_holds_no_network_is_refused(tmp_path):
+    store.write(tmp_path / "x", store.Value({"a": np.zeros(3)}), {})
+    with pytest.raises(CheckpointError, match="does not describe a network"):
+        load(tmp_path / "x")
+
+
+# --- what does not fit
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ({"f2.weight": np.zeros((4, 128, 1, 1))}, r"f2.weight has shape \(4, 128, 1, 1\)(.|\n)*shape \(3, 128, 1, 1\)"),
+        ({"f1.bn.running_var": None}, r"f1.bn.running_var is missing(.|\n)*shape \(128,\)"),
+        ({"f3.weight": np.zeros(1)}, "f3.weight is not part of WeakCNN"),
+        ({"f2.bias": np.array([0, np.nan, 0])}, "f2.bias holds values that are not finite"),
+        ({"f1.bn.running_var": np.full(128, -1e-3)}, "f1.bn.running_var holds variances below zero"),
+        ({"f1.bn.running_var": np.full(128, np.inf)}, "f1.bn.running_var holds values that are not finite"),
+    ],
+)
+def test_a_layer_that_does_not_fit_is_named(saved, layers, words):
+    rewrite(saved[1], layers)
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load(saved[1])
+    assert str(saved[1]) in caught.value.problem
+    assert caught.value.repair
 
 
 def test_weights_of_another_width_are_refused(saved):
-    describe(saved[1], architecture={"n_classes": 3, "width": 0.25, "pooling": "max"})
+    rewrite(saved[1], architecture={"n_classes": 3, "width": 0.25, "pooling": "max"})
     with pytest.raises(CheckpointError, match=r"blocks.0.convs.0.conv.weight has shape \(2, 1, 3, 3\)"):
         load(saved[1])
 
@@ -108,67 +198,22 @@ def test_a_foreign_class_list_is_refused(saved, expected, words):
 def test_class_names_and_outputs_must_agree(tmp_path, saved):
     with pytest.raises(CheckpointError, match=r"2 class names(.|\n)*3, one per output"):
         save(Checkpoint(saved[0].network, ("dog", "rain")), tmp_path / "other")
-    assert not list(tmp_path.glob("*other*"))
-    describe(saved[1], classes=["dog", "rain"])
+    assert not (tmp_path / "other").exists()
+    rewrite(saved[1], classes=["dog", "rain"])
     with pytest.raises(CheckpointError, match="2 class names"):
         load(saved[1])
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".json"])
-def test_a_missing_file_is_named(saved, suffix):
-    saved[1].with_suffix(suffix).unlink()
-    with pytest.raises(CheckpointError, match=rf"no checkpoint at .*{suffix}"):
-        load(saved[1])
-
-
-def test_damaged_weights_are_refused(saved):
-    content = bytearray(saved[1].read_bytes())
+def test_a_missing_or_damaged_file_is_named(saved):
+    path = saved[1]
+    content = bytearray(path.read_bytes())
     content[-1] ^= 1
-    saved[1].write_bytes(content)
-    with pytest.raises(CheckpointError, match="damaged"):
-        load(saved[1])
-    saved[1].write_bytes(b"not weights")
-    describe(saved[1], sha256=digest(saved[1]))
-    with pytest.raises(CheckpointError, match="not a safetensors file"):
-        load(saved[1])
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"architecture": {"n_classes": 3, "depth": 7}},
-        {"architecture": {"n_classes": -3}},
-        {"architecture": {"n_classes": 3, "pooling": "median"}},
-        {"network": "ResNet"},
-        {"classes": 3},
-    ],
-)
-def test_a_description_of_something_else_is_refused(saved, changes):
-    describe(saved[1], **changes)
-    with pytest.raises(CheckpointError, match="does not describe a network"):
-        load(saved[1])
-
-
-def test_a_json_cut_short_is_refused(saved):
-    file = saved[1].with_suffix(".json")
-    file.write_text(file.read_text()[:100])
-    with pytest.raises(CheckpointError, match="does not describe a network"):
-        load(saved[1])
-
-
-def test_a_writer_killed_between_the_two_files_is_noticed(saved, monkeypatch):
-    """New weights beside the old json."""
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    checkpoint, path = saved
-    with torch.no_grad():
-        checkpoint.network.f2.bias.add_(1)
-    monkeypatch.setattr("companion.checkpoints.saved.write_json", killed)
-    with pytest.raises(KeyboardInterrupt):
-        save(checkpoint, path)
-    with pytest.raises(CheckpointError, match="describes other weights"):
+    for damaged in (bytes(content), b"not weights", b""):
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"n_s\.safetensors is damaged"):
+            load(path)
+    path.unlink()
+    with pytest.raises(CheckpointError, match=r"no checkpoint at .*n_s\.safetensors"):
         load(path)
 
 

@@ -75,7 +75,7 @@ def from_kept(kept: store.Kept, *, classes: Sequence[str] | None = None) -> Chec
         said = kept.facts
         # its weights come from the file: draw none, and leave the global generator alone
         with torch.device("meta"):
-            network = network_class(said["network"])(**said["architecture"]).eval()
+            network = network_class(str(said["network"]))(**said["architecture"]).eval()
         names = tuple(said["classes"])
         checkpoint = Checkpoint(network, names, str(said["features"]), dict(said["facts"]))
         n_classes = int(said["architecture"]["n_classes"])

@@ -17,7 +17,7 @@ MEANINGS = {
     "exact": "follows from definitions, and the named test passed in this build",
     "reproduced": "measured on the paper's own data, and the published value lies in the interval",
     "differs": "measured on the paper's own data, and the published value lies outside the interval",
-    "recomputed": "computed from the paper's own data, where the paper prints no number to compare with",
+    "recomputed": "computed from the paper's own data, where no number is printed, or no interval can be compared",
     "measured": "times and counts that any input can answer",
     "restaged": "same method, measure and aggregation on real audio, another task; for a class, one of its meaning",
     "simulated": "computed on synthetic sound only",

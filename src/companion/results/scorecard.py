@@ -5,7 +5,8 @@ A status says what was done for a row; how it came out is the verdict's to say:
 - ``exact``: follows from definitions, and the named test passed;
 - ``reproduced``: measured on the paper's own data, and the published value lies in the interval (a claim: it holds);
 - ``differs``: measured on the paper's own data, and it does not;
-- ``recomputed``: computed from the paper's own data, where the paper prints no number to compare with;
+- ``recomputed``: computed from the paper's own data, where nothing can be compared: the paper prints no number, or
+  there is no interval;
 - ``measured``: times and counts that any input can answer;
 - ``restaged``: same method, measure and aggregation on real audio, but another task; for a row named after a class, a
   class of the same meaning;
@@ -133,14 +134,12 @@ def _measured(criterion: Criterion, asked: Sequence[_Asked]) -> dict[str, object
             expected="one recorded run for each kind of evidence",
             repair="give the rows of one of the two another item name",
         )
-    return _line(_status(criterion, one.run.evidence, found), one.where, one.run.profile, found)
+    return _line(_status(one.run.evidence, found), one.where, one.run.profile, found)
 
 
-def _status(criterion: Criterion, evidence: str, found: Verdict) -> str:
-    if evidence == "official" and criterion.kind == "figure":
-        return "recomputed"
+def _status(evidence: str, found: Verdict) -> str:
     if evidence == "official":
-        return "reproduced" if found.agrees else "differs"
+        return {True: "reproduced", False: "differs", None: "recomputed"}[found.agrees]
     return {"synthetic": "simulated"}.get(evidence, evidence)
 
 

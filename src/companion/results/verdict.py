@@ -9,7 +9,7 @@ import pandas as pd
 
 from companion.results.criteria import Criterion
 from companion.results.rows import KEY
-from companion.results.rules import HOLDS, Figure, Measured, judge, measure, nearest
+from companion.results.rules import HOLDS, UNJUDGED, Figure, Measured, judge, measure, nearest
 from companion.results.run import Run
 
 PAIRED = "Paired"
@@ -29,14 +29,15 @@ class Verdict:
         low: Lower end of its 95 % interval, NaN where there is none.
         high: Upper end.
         words: How it compares.
-        agrees: Whether it holds, or the published value lies in its interval.
+        agrees: Whether it holds, or the published value lies in its interval; None where nothing is printed to compare
+            with, or there is no interval to compare.
     """
 
     value: float
     low: float
     high: float
     words: str
-    agrees: bool = False
+    agrees: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def verdict(criterion: Criterion, reader: Reader) -> Verdict | None:
     if measured is None:
         return None
     words = compare(row.number, measured, evidence)
-    return Verdict(measured.value, measured.low, measured.high, words, agrees=words == INSIDE)
+    return Verdict(measured.value, measured.low, measured.high, words, agrees=words == INSIDE if words else None)
 
 
 def compare(published: float, measured: Measured, evidence: str) -> str:
@@ -175,7 +176,7 @@ def _claim(criterion: Criterion, paper: str, reader: Reader) -> Verdict | None:
         return Verdict(shown.value, shown.low, shown.high, NOT_COMPARABLE)
     size = compare(criterion.claimed, shown, evidence) if evidence == "official" else ""
     words = f"{outcome}; size: {size}" if size else outcome
-    agrees = outcome == HOLDS and size in ("", INSIDE)
+    agrees = None if outcome == UNJUDGED else outcome == HOLDS and size in ("", INSIDE)
     return Verdict(shown.value, shown.low, shown.high, words, agrees)
 
 

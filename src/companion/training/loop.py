@@ -142,8 +142,8 @@ def fit(
                 if state.batch % schedule.checkpoint_every == 0:
                     save(state, checkpoint, run_id)
             finish_epoch(state, network, validate, monitor, sign, len(order))
-            save(state, checkpoint, run_id)
             write_curve(folder / "curve.csv", state.curve)
+            save(state, checkpoint, run_id)
     model.load_state_dict(state.best_model)
     return state
 

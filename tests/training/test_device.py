@@ -1,0 +1,51 @@
+"""The device is chosen as it was asked for, and named in words."""
+
+import pytest
+import torch
+
+from companion.errors import CompanionError
+from companion.training import device_name, machine, make_fabric, precision, resolve
+from companion.training.device import INSTRUCTIONS
+
+
+@pytest.mark.parametrize(("there", "asked", "chosen"), [(True, "auto", "cuda"), (False, "auto", "cpu"),
+                                                        (True, "cpu", "cpu"), (True, "cuda:1", "cuda:1")])  # fmt: skip
+def test_auto_is_a_gpu_where_there_is_one(monkeypatch, there, asked, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert resolve(asked) == chosen
+
+
+def test_asking_for_a_gpu_that_is_not_there_says_so(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for asked in ("cuda", "cuda:1"):
+        with pytest.raises(CompanionError, match="companion doctor"):
+            make_fabric(asked)
+
+
+@pytest.mark.parametrize(("fast", "device", "expected"), [(True, "cpu", "bf16-mixed"), (False, "cpu", "32-true"),
+                                                          (False, "cuda", "bf16-mixed")])  # fmt: skip
+def test_bfloat16_is_used_where_it_is_faster(monkeypatch, fast, device, expected):
+    monkeypatch.setattr("companion.training.device.fast_bfloat16", lambda: fast)
+    assert precision(device) == expected
+    if device == "cpu":
+        assert make_fabric("cpu")._precision.precision == expected
+
+
+def test_the_machine_is_named_in_words(monkeypatch):
+    listing = "model name\t: A  Processor (R)\nflags\t\t: fpu avx2 amx_bf16 sse\n"
+    monkeypatch.setattr("companion.training.device.Path.is_file", lambda path: True)
+    monkeypatch.setattr("companion.training.device.Path.read_text", lambda path, encoding: listing)
+    from companion.training import device
+
+    device._processor.cache_clear()
+    try:
+        found = machine("cpu")
+    finally:
+        device._processor.cache_clear()
+    assert found["device"].startswith("cpu: A Processor (R), ")
+    assert found["device"].endswith(("core", "cores"))
+    assert found["instructions"] == ["avx2", "amx_bf16"]
+    assert found["threads"] == torch.get_num_threads()
+    assert found["precision"] == precision("cpu")
+    assert set(machine("cpu")["instructions"]) <= set(INSTRUCTIONS)
+    assert device_name("cpu").startswith("cpu: ")
