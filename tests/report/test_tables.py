@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.report.comparison import compare
-from companion.report.display import Shown, scrolling
+from companion.report.evidence import columns, gather
+from companion.report.shown import Shown, scrolling
 from companion.report.symbols import as_html, as_mathtext
 from companion.report.tables import comparison_table, fold_table, number, plain_table
 
@@ -80,7 +80,7 @@ def test_nothing_measured_is_lost_or_moved(make_run):
         (*CELL[:2], f"row {n}", f"column {m}", "AP", *np.sort(rng.random(3))[[1, 0, 2]]) for n in range(3) for m in "ab"
     ]
     run = make_run("esc50", lines)
-    compared = compare("Kumar2018", "Table2 right", {"esc50": run})
+    compared = gather("Kumar2018", "Table2 right", {"esc50": run})
     ((source, column),) = compared.columns
     assert source.run is run
     for _, _, row, name, measure, value, low, high in lines:

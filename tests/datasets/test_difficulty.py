@@ -4,18 +4,8 @@ import numpy as np
 import pytest
 
 from companion.audio import Audio
-from companion.datasets.base import Clip, Event
-from companion.datasets.synthetic import CLASSES, SCENES, TARGET_CLASSES, SyntheticEvents
-from companion.experiments.corpora import (
-    accuracy,
-    class_table,
-    describe,
-    difficulty,
-    excerpt,
-    level_statistics,
-    log_mel_statistics,
-    scene_table,
-)
+from companion.datasets.difficulty import accuracy, describe, difficulty, level_statistics, log_mel_statistics
+from companion.datasets.synthetic import CLASSES, TARGET_CLASSES, SyntheticEvents
 
 RATE = 44_100
 
@@ -57,22 +47,3 @@ def test_accuracy_is_full_where_features_tell_and_chance_where_they_do_not():
     telling = (labels[:, None] == np.array(list("abcd"))) + 0.01 * rng.standard_normal((400, 4))
     assert accuracy(telling, labels, folds) == 100
     assert accuracy(rng.standard_normal((400, 3)), labels, folds) == pytest.approx(25, abs=8)
-
-
-def test_an_excerpt_starts_just_before_the_event_and_stays_inside():
-    samples = np.zeros(5 * RATE, dtype=np.float32)
-    samples[2 * RATE :] = 1
-    for onset, expected in ((2.0, 0.1), (4.8, None)):
-        clip = Clip("a", "a", 1, 5.0, strong=(Event(onset, 5.0, "x"),))
-        heard = excerpt(Audio(samples, RATE), clip, 1.25, 22_050)
-        assert heard.sample_rate == 22_050
-        assert heard.duration == pytest.approx(1.25, abs=1e-3)
-        if expected:
-            assert np.argmax(heard.samples > 0.5) / 22_050 == pytest.approx(expected, abs=0.01)
-
-
-def test_tables_name_every_class_and_scene():
-    classes, scenes = class_table(), scene_table()
-    assert tuple(classes["class"]) == CLASSES
-    assert (classes["task"] == "target").sum() == 10
-    assert tuple(scenes["scene"]) == tuple(scene.name for scene in SCENES)
