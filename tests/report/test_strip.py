@@ -31,8 +31,10 @@ def test_the_strip_holds_everything(run):
     assert "with changes" not in shown.html
 
 
-@pytest.mark.parametrize(("changes", "words"), [({"dirty": True}, "0123456789, with changes"),
-                                                ({"commit": "", "dirty": True}, "not under git, with changes")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"dirty": True}, "0123456789, with changes"), ({"commit": "", "dirty": True}, "not under git, with changes")],
+)
 def test_the_strip_says_where_the_code_is_in_no_commit(run, changes, words):
     assert words in what_was_run(replace(run, provenance={**run.provenance, **changes})).markdown
 
