@@ -1,5 +1,6 @@
 """TUT Acoustic Scenes 2016 in its official layout: what is read, what is cut out, what is refused."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +68,10 @@ def test_every_label_fills_a_row_of_table_3(corpus_folder):
     corpus = TUTScenes2016(corpus_folder)
     assert sorted(TABLE_3.values()) == [scene.name for scene in SCENES]
     assert corpus.classes == tuple(TABLE_3) == tuple(corpus.superclass_of)
-    restaged = {scene.name: scene.group for scene in SCENES}
-    assert {TABLE_3[label]: group for label, group in corpus.superclass_of.items()} == restaged
+    assert Counter(corpus.superclass_of.values()) == {"indoor": 6, "outdoor": 5, "vehicle": 4}
+    assert [corpus.superclass_of[label] for label in ("cafe/restaurant", "park", "tram")] == [
+        "indoor", "outdoor", "vehicle",
+    ]  # fmt: skip
 
 
 def test_24_bit_stereo_is_the_mean_of_its_channels(corpus_folder):

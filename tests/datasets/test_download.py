@@ -1,18 +1,22 @@
 """Downloads: whole or not there at all, checked, and unpacked inside their own folder."""
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import time
 import zipfile
 from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler
 
 import pytest
 
 from companion.datasets import download
-from companion.datasets.download import OLD, Remote, registered, unpack, unpacked
+from companion.datasets.download import OLD, Remote, registered, unpack, unpacked, workspace
 from companion.datasets.esc50 import ESC50
 from companion.errors import DataError, DownloadError, StoreError
 
@@ -69,6 +73,17 @@ def test_failed_download_leaves_nothing(thing, tmp_path, change, said):
     assert list((tmp_path / "data").iterdir()) == []
 
 
+def test_a_head_that_makes_no_sense(thing, tmp_path, monkeypatch):
+    monkeypatch.setattr("http.server.SimpleHTTPRequestHandler.send_header", send_nonsense)
+    with pytest.raises(DownloadError, match="broke off"), unpacked(thing, tmp_path / "data"):
+        pytest.fail("reached")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def send_nonsense(handler, keyword, value, send=SimpleHTTPRequestHandler.send_header):
+    send(handler, keyword, "abc" if keyword == "Content-Length" else value)
+
+
 def test_unreachable_server(tmp_path):
     remote = replace(REMOTE, url="http://127.0.0.1:9/thing.zip")  # the discard port: nobody listens
     with pytest.raises(DownloadError, match="broke off"), unpacked(remote, tmp_path / "data"):
@@ -116,16 +131,70 @@ def test_unwritable_root(tmp_path):
         pytest.fail("reached")
 
 
-def test_left_behind_folders_go_when_old(thing, tmp_path):
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from companion.datasets.download import workspace
+with workspace("thing", 1000, Path(sys.argv[1])) as folder:
+    (folder / "half.zip").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_download_left_goes_with_the_next(thing, tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "data")], check=False)
+    (left,) = (tmp_path / "data").iterdir()
+    assert (left / "half.zip").exists()
+    with workspace("other", 1000, tmp_path / "data"):
+        assert left.exists(), "another corpus's"
+    with unpacked(thing, tmp_path / "data"):
+        assert not left.exists()
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_folder_in_use_is_left_alone_by_a_second_download(thing, tmp_path):
+    with workspace("thing", 1000, tmp_path) as first:
+        (first / "half.zip").touch()
+        long_ago = time.time() - OLD - 60
+        os.utime(first, (long_ago, long_ago))
+        with workspace("thing", 1000, tmp_path) as second:
+            assert first != second
+            assert (first / "half.zip").exists()
+        assert (first / "half.zip").exists()
+
+
+def test_where_folders_cannot_be_locked_they_go_when_old(thing, tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(download.fcntl, "flock", no_locks)
     old, young = tmp_path / ".thing-old", tmp_path / ".thing-young"
     for folder in (old, young):
         folder.mkdir()
-        (folder / "half.zip").touch()
     long_ago = time.time() - OLD - 60
     os.utime(old, (long_ago, long_ago))
     with unpacked(thing, tmp_path):
         assert not old.exists()
         assert young.exists()
+
+
+@pytest.mark.parametrize("step", ["mkdtemp", "open", "flock"])
+def test_a_folder_swept_before_it_was_locked_is_made_again(tmp_path, monkeypatch, step):
+    """Another download may look between the making of a folder and its lock."""
+    module = {"mkdtemp": download.tempfile, "open": download.os, "flock": download.fcntl}[step]
+    take, taken = getattr(module, step), []
+
+    def swept(*arguments, **settings):
+        result = take(*arguments, **settings)
+        if not taken:
+            taken.extend(tmp_path.iterdir())
+            os.rmdir(taken[0])
+        return result
+
+    monkeypatch.setattr(module, step, swept)
+    with workspace("thing", 1000, tmp_path) as folder:
+        assert folder.is_dir()
+        assert [folder] != taken
 
 
 # --- archives that escape
@@ -148,6 +217,8 @@ def link(name):
         "C:outside.txt",
         "\\\\server\\share\\outside.txt",
         link("thing/link"),
+        ".",
+        "thing/" + "x" * 256,
     ],
     ids=str,
 )
@@ -160,6 +231,52 @@ def test_escaping_member_is_refused_before_anything_is_written(tmp_path, member)
         unpack(archive, inside)
     assert "evil.zip" in caught.value.problem
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["evil.zip"]
+
+
+@pytest.mark.parametrize("name", [b"", b"a\0bcd"])
+def test_a_member_without_a_name(tmp_path, name):
+    """Python's own writer makes none."""
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as content:
+        content.writestr("thing"[: len(name)] or "x", "good")
+    written = (tmp_path / "evil.zip").read_bytes()
+    written = written.replace(b"thing", name) if name else without_name(written)
+    (tmp_path / "evil.zip").write_bytes(written)
+    with pytest.raises(DataError, match=r"evil\.zip holds .* no name"):
+        unpack(tmp_path / "evil.zip", tmp_path / "content")
+    assert not (tmp_path / "content").exists()
+
+
+def without_name(archive: bytes) -> bytes:
+    """Take the one-letter name of an archive's only member from both of its heads."""
+    local, central = archive.index(b"PK\x03\x04"), archive.index(b"PK\x01\x02")
+    end = archive.index(b"PK\x05\x06")
+    heads = bytearray(archive)
+    heads[local + 26] = heads[central + 28] = 0
+    heads[end + 12 : end + 16] = (end - central - 1).to_bytes(4, "little")
+    heads[end + 16 : end + 20] = (central - 1).to_bytes(4, "little")
+    return bytes(heads[: local + 30] + heads[local + 31 : central + 46] + heads[central + 47 :])
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_in_any_method_of_compression(tmp_path, method):
+    path = tmp_path / "thing.zip"
+    with zipfile.ZipFile(path, "w", method) as content:
+        content.writestr("noise.bin", os.urandom(5000))
+    whole = path.read_bytes()
+    for start in range(40, 400, 40):
+        path.write_bytes(whole[:start] + bytes(20) + whole[start + 20 :])
+        with pytest.raises(DataError, match=r"thing\.zip is damaged"):
+            unpack(path, tmp_path / "content")
+        assert not (tmp_path / "content").exists()
+
+
+def test_an_archive_that_would_fill_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "SMALL", 10**6)
+    with zipfile.ZipFile(tmp_path / "thing.zip", "w", zipfile.ZIP_DEFLATED) as content:
+        content.writestr("zeros.bin", bytes(2 * 10**6))
+    with pytest.raises(DataError, match=r"would unpack to 2\.0 MB"):
+        unpack(tmp_path / "thing.zip", tmp_path / "content")
+    assert not (tmp_path / "content").exists()
 
 
 @pytest.mark.parametrize("length", [0, 10, 200, -30, -1])
@@ -195,13 +312,12 @@ def test_registry():
 
 
 def test_unknown_and_damaged_entries(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="'nothing'"):
+    monkeypatch.setattr(download, "shipped", lambda name: tmp_path)
+    with pytest.raises(DataError, match="'nothing'") as caught:
         registered("nothing")
-    folder = tmp_path / "data" / "registry"
-    folder.mkdir(parents=True)
+    assert caught.value.repair
     for content in ("{", "[]", json.dumps({"name": "nothing"})):
-        (folder / "nothing.json").write_text(content)
+        (tmp_path / "nothing.json").write_text(content)
         with pytest.raises(DataError, match=r"nothing\.json is damaged") as caught:
             registered("nothing")
         assert "git checkout" in caught.value.repair

@@ -116,6 +116,11 @@ class Dataset(ABC):
         """The least that can load these clips, to be sent to another process: the whole corpus, if that is small."""
         return self
 
+    @property
+    def author_of(self) -> Mapping[str, str]:
+        """Who made each original recording; empty where that is not known. Recordings of one author are alike."""
+        return {}
+
     def fingerprint(self) -> str:
         """Digest of the clips, their labels, what their audio is made from, and the code that makes it.
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 import shutil
 import stat
 import tempfile
 import time
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, TypeVar
@@ -19,14 +20,17 @@ from typing import Any, TypeVar
 import pooch
 
 from companion.checkout import shipped
-from companion.errors import DataError, DownloadError, StoreError
+from companion.errors import CompanionError, DataError, DownloadError, StoreError
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 OLD = 24 * 3600.0
-"""Seconds after which a working folder counts as left behind by a download that was killed."""
+"""Seconds after which a working folder counts as left behind where folders cannot be locked."""
+
+SWELLING, SMALL = 10, 2**27
+"""An archive unpacks to this many times its size at most, or to this many bytes: recordings hardly compress."""
 
 ROOM = 2.5
 """Free space a download needs, as a multiple of the archive: the archive, its content, and some air."""
@@ -76,7 +80,8 @@ def registered_files(name: str) -> tuple[Remote, ...]:
 def _entry(name: str, parse: Callable[[Any], T]) -> T:
     entry = shipped("registry") / f"{name}.json"
     if not entry.is_file():
-        raise DataError(f"no download is registered as {name!r}", expected=f"data/registry/{name}.json")
+        problem = f"no download is registered as {name!r}"
+        raise DataError(problem, expected=f"data/registry/{name}.json", repair="companion fetch --help names them all")
     try:
         return parse(json.loads(entry.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
@@ -132,8 +137,12 @@ def workspace(name: str, size: int, root: Path) -> Iterator[Path]:
         free = shutil.disk_usage(root).free
         if free < ROOM * size:
             raise _cannot_write(root, f"{free / 1e9:.1f} GB free, {ROOM * size / 1e9:.1f} GB needed")
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as folder:
-            yield Path(folder)
+        folder, lock = _locked_folder(root, name)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
     except OSError as error:
         raise _cannot_write(root, error.strerror or str(error)) from error
 
@@ -153,7 +162,7 @@ def download(remote: Remote, folder: Path) -> Path:
     path = folder / PurePosixPath(remote.url).name
     try:
         pooch.HTTPDownloader(progressbar=True, chunk_size=2**18)(remote.url, str(path), None)
-    except RequestException as error:
+    except (RequestException, ValueError) as error:  # a head that makes no sense is a ValueError
         path.unlink(missing_ok=True)
         problem = f"the download of {remote.url} broke off: {error}"
         raise DownloadError(problem, expected=f"about {remote.size / 1e6:.0f} MB", repair=repair) from error
@@ -168,40 +177,85 @@ def download(remote: Remote, folder: Path) -> Path:
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack a zip archive into a new folder, after every member's name was looked at.
+    """Unpack a zip archive into a new folder, after every member's name and size were looked at.
 
     Raises:
-        DataError: A member would leave the folder (nothing is written then), or the archive is damaged.
+        DataError: A member would leave the folder, or all of them fill the disk (nothing is written then), or the
+            archive is damaged.
+        OSError: The folder cannot be written.
     """
     try:
         with zipfile.ZipFile(archive) as content:
             for member in content.infolist():
                 _refuse_escape(member, archive)
+            _refuse_swelling(sum(member.file_size for member in content.infolist()), archive)
             content.extractall(target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except CompanionError:
+        raise
+    except Exception as error:  # every method of compression has errors of its own
         shutil.rmtree(target, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's
         raise DataError(
             f"{archive.name} is damaged: {error}", expected="an intact zip archive", repair="fetch it again"
         ) from error
 
 
 def _refuse_escape(member: zipfile.ZipInfo, archive: Path) -> None:
-    name = member.filename
+    name = member.orig_filename  # zipfile itself makes some names harmless: what was written is what counts
     windows = PureWindowsPath(name)  # reads / and \ alike, and knows drives
     is_link = stat.S_ISLNK(member.external_attr >> 16)
-    if is_link or windows.drive or windows.root or ".." in windows.parts:
+    no_name = not windows.parts or "\0" in name or any(len(os.fsencode(part)) > 255 for part in windows.parts)
+    if is_link or no_name or windows.drive or windows.root or ".." in windows.parts:
         raise DataError(
-            f"{archive.name} holds {name!r}, which is a link or leaves the folder; nothing was unpacked",
+            f"{archive.name} holds {name[:300]!r}, which is a link, no name or leaves the folder; nothing was unpacked",
             expected="members inside the archive's own folder",
             repair="do not use this file; download it from the official address",
         )
 
 
+def _refuse_swelling(n_bytes: int, archive: Path) -> None:
+    size = archive.stat().st_size
+    if n_bytes > max(SMALL, SWELLING * size):
+        raise DataError(
+            f"{archive.name} of {size / 1e6:.1f} MB would unpack to {n_bytes / 1e6:.1f} MB; nothing was unpacked",
+            expected=f"no more than {SWELLING} times its size",
+            repair="do not use this file; download it from the official address",
+        )
+
+
 def _sweep(root: Path, name: str) -> None:
-    """Remove working folders of downloads that were killed."""
+    """Remove working folders of downloads that were killed: their locks went with them."""
     for leftover in root.glob(f".{name}-*"):
-        if time.time() - leftover.stat().st_mtime > OLD:
-            shutil.rmtree(leftover, ignore_errors=True)
+        with suppress(OSError):  # another download was quicker
+            lock = os.open(leftover, os.O_RDONLY)
+            try:
+                if _lock(lock, otherwise=time.time() - leftover.stat().st_mtime > OLD):
+                    shutil.rmtree(leftover, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _locked_folder(root: Path, name: str) -> tuple[Path, int]:
+    """A new working folder, and its open lock, which the system takes back when the process ends in any way."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+        with suppress(FileNotFoundError):  # another download took it for a leftover before it was locked
+            lock = os.open(folder, os.O_RDONLY)
+            if _lock(lock, otherwise=True) and folder.exists():
+                return folder, lock
+            os.close(lock)
+
+
+def _lock(folder: int, otherwise: bool) -> bool:
+    """Lock an open folder: False when another process has it, ``otherwise`` where folders cannot be locked."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return otherwise
+    return True
 
 
 def _cannot_write(root: Path, reason: str) -> StoreError:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +106,11 @@ class ESC50(Dataset):
             _place(fresh.folder, target)
         return cls(target)
 
+    @cached_property
+    def author_of(self) -> Mapping[str, str]:
+        """Freesound author of each recording, from the corpus's LICENSE file; empty where there is none."""
+        return read_authors(self.folder / "LICENSE")
+
     @property
     def n_samples(self) -> int:
         """Samples of every clip."""
@@ -171,6 +177,14 @@ class ESC50(Dataset):
 
     def _knows(self, file: Path) -> bool:
         return file.suffix in SUFFIXES and file.stem in self._stems
+
+
+def read_authors(licence_file: Path) -> dict[str, str]:
+    """Freesound author of each recording, from ESC-50's LICENSE file; empty when there is none."""
+    if not licence_file.is_file():
+        return {}
+    text = licence_file.read_text(encoding="utf-8", errors="replace")
+    return {number: author for number, author in re.findall(r"/sounds/(\d+)/?\) by (.+?) \[", text)}
 
 
 def find_folder(root: Path) -> Path:

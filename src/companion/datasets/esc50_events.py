@@ -1,13 +1,12 @@
 """The table of events that are cut from ESC-50's clips, and who recorded them."""
 
 import logging
-import re
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from companion.datasets.base import Dataset
-from companion.datasets.esc50 import ESC50
+from companion.datasets.esc50 import ESC50, read_authors
 from companion.events import CutRule, EventCut, find_events, write_table
 
 logger = logging.getLogger(__name__)
@@ -57,11 +56,3 @@ def cut_table(dataset: Dataset, authors: dict[str, str], rule: CutRule | None = 
         for clip in tqdm(dataset.clips, desc=f"cutting events from {dataset.name}", unit="clip")
         for onset, offset in find_events(dataset.audio(clip).samples, dataset.sample_rate, rule)
     ]
-
-
-def read_authors(licence_file: Path) -> dict[str, str]:
-    """Freesound author of each recording, from ESC-50's LICENSE file; empty when there is none."""
-    if not licence_file.is_file():
-        return {}
-    text = licence_file.read_text(encoding="utf-8", errors="replace")
-    return {number: author for number, author in re.findall(r"/sounds/(\d+)/?\) by (.+?) \[", text)}

@@ -52,6 +52,11 @@ class Mixtures(Dataset):
     def _samples(self, clip_id: str) -> Samples:
         return self.corpus.audio(self._sources[clip_id]).samples
 
+    @property
+    def author_of(self) -> Mapping[str, str]:
+        """Authors of the corpus that is mixed."""
+        return self.corpus.author_of
+
     def content(self) -> str:
         """The recipes, and the fingerprint of the corpus they mix."""
         return f"{self.corpus.fingerprint()} {sorted(self.recipes.items())!r}"

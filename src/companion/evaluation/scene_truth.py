@@ -50,20 +50,18 @@ def precision_at(scores: ArrayLike, truth: ArrayLike, k: int = 5) -> Array:
 
 
 def rank_correlation(scores: ArrayLike, truth: ArrayLike) -> Array:
-    """Spearman's rank correlation of scores and written probabilities across the units, mean over scenes.
+    """Spearman's rank correlation of scores and written probabilities across the units, for each scene.
 
-    A scene whose units all score the same counts 0, as that orders nothing. A scene whose truth is the same for all
-    units is left out.
+    A scene whose units all score the same has 0, as that orders nothing.
 
     Args, raises: as for `precision_at`.
 
     Returns:
-        NaN when every scene is left out. Shape: ``(…,)``.
+        NaN for a scene whose truth is the same for all units. Shape: ``(…, S)``.
     """
     scores, truth = _checked(scores, truth)
-    varied = _varied(truth)
-    correlations = (_standard_ranks(scores) * _standard_ranks(truth)).sum(-1)[..., varied]
-    return np.asarray(correlations.mean(-1) if varied.any() else np.full(scores.shape[:-2], np.nan))[()]
+    correlations = (_standard_ranks(scores) * _standard_ranks(truth)).sum(-1)
+    return np.where(_varied(truth), correlations, np.nan)
 
 
 def globally_active(counts: ArrayLike) -> Array:
@@ -138,7 +136,7 @@ def permutation_baseline(
     scores, truth = _checked(scores, truth)
     if names not in ("units", "scenes") or scores.ndim != 2:
         raise ParameterError(f"permuted {names!r}, {scores.ndim} dimensions", expected="'units' or 'scenes', (S, C)")
-    observed = float(precision_at(scores, truth, k).mean()), float(rank_correlation(scores, truth))
+    observed = float(precision_at(scores, truth, k).mean()), _mean(rank_correlation(scores, truth))
     # Both are sums over units of (a function of the scores) times (one of the truth): ranked once, permuted often.
     varied = _varied(truth)
     chosen, ranked = _inclusion(scores, np.full(len(truth), k)), _standard_ranks(scores)
@@ -150,6 +148,11 @@ def permutation_baseline(
         precision[i] = (chosen[dealt] * held).sum()
         correlation[i] = (ranked[dealt] * ranked_truth)[varied].sum()
     return PermutationBaseline(observed, precision, correlation)
+
+
+def _mean(values: Array) -> float:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def _inclusion(scores: Array, k: NDArray[np.int64]) -> Array:

@@ -9,6 +9,7 @@ Source: Fafchamps and Gubert 2007, "The formation of risk sharing networks", Jou
 Aronow, Samii and Assenova 2015, "Cluster-robust variance estimation for dyadic data", Political Analysis 23.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -125,3 +126,16 @@ def _sets(joined: ArrayLike) -> NDArray[np.int64]:
 
 def _numbered(values: NDArray[Any]) -> NDArray[np.int64]:
     return np.asarray(np.unique(values, axis=0, return_inverse=True)[1], dtype=np.int64).ravel()
+
+
+def units_of(recordings: Sequence[str], author_of: Mapping[str, str]) -> Units:
+    """Clips that share a recording, or an author where that is known.
+
+    Args:
+        recordings: Recordings of every clip, joined by ``+``. Shape: ``(N,)``.
+        author_of: Who made each recording.
+    """
+    if not author_of:
+        return Units(recordings)
+    authors = [SEPARATOR.join(author_of.get(name, "") for name in joined.split(SEPARATOR)) for joined in recordings]
+    return Units(recordings, authors)

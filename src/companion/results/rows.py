@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from companion.errors import DataError
-from companion.evaluation.bootstrap import Interval
+from companion.evaluation.intervals import Interval
 from companion.profiles import PROFILES, Evidence
 
 KEY = ["paper", "item", "row", "column", "measure"]
@@ -65,7 +65,7 @@ class Rows:
                 "n_recordings": found.n_recordings,
                 "n_seeds": found.n_seeds,
                 "data": data,
-                "note": note,
+                "note": "; ".join(words for words in (note, found.note) if words),
             }
         )
 

@@ -1,7 +1,7 @@
 """A target task as arrays, and N_S adapted to it without one of its folds."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from companion.datasets.base import Dataset
 from companion.datasets.extraction import CorpusFeatures, extract_corpus
+from companion.evaluation.units import Units, units_of
 from companion.features import NS_LOG_MEL
 from companion.papers.kumar2018.source import Source
 from companion.representations import represent, segment_outputs
@@ -42,6 +43,11 @@ class Target:
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.dataset.classes)
+
+    @cached_property
+    def units(self) -> Units:
+        """Which clips share a recording or an author."""
+        return units_of(self.recordings.tolist(), self.dataset.author_of)
 
     def fingerprint(self) -> str:
         """Digest of the corpus, labels and folds included."""

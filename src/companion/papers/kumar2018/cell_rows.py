@@ -1,14 +1,14 @@
 """From predictions to result rows: accuracies, paired differences and counts, with their intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.evaluation.bootstrap import Interval, cluster_interval, paired_difference
-from companion.evaluation.mixture_bootstrap import SEPARATOR, fold_accuracy, membership, mixture_bootstrap
+from companion.evaluation.influence import Linearised, mean_score
+from companion.evaluation.intervals import Interval, interval
+from companion.evaluation.units import units_of
 from companion.papers.kumar2018.adaptation import COLUMNS, Target
 from companion.papers.kumar2018.cells import OWN_OUTPUT, PLAIN, STANDARDISED, Cells, Key
 from companion.papers.kumar2018.source import Source
@@ -25,15 +25,10 @@ class Table:
         target: The task.
         correct: Was each clip right, 0 to 1? One array a cell. Shape: ``(S, N)``.
         rows: Where rows go.
-        n_resamples: Resamples of the bootstrap.
-        seed: Seed of the bootstrap.
     """
 
-    def __init__(
-        self, target: Target, correct: Mapping[Key, NDArray[Any]], rows: Rows, n_resamples: int, seed: int
-    ) -> None:
+    def __init__(self, target: Target, correct: Mapping[Key, NDArray[Any]], rows: Rows) -> None:
         self.target, self.correct, self.rows = target, dict(correct), rows
-        self.n_resamples, self.seed = n_resamples, seed
 
     def accuracy(
         self,
@@ -46,41 +41,33 @@ class Table:
         kept: NDArray[np.bool_] | None = None,
     ) -> Interval:
         """Add the accuracy of a cell in percent: the mean over folds, as published. ``kept``: clips that count."""
-        interval = self._interval(self.correct[key], None, kept)
-        self.rows.add(item, row or key.row, column or key.column, measure, interval, note, scale=100)
-        return interval
+        found = self.interval(self.correct[key].astype(float), kept)
+        self.rows.add(item, row or key.row, column or key.column, measure, found, note, scale=100)
+        return found
 
     def difference(
         self, a: Key, b: Key, item: str, row: str, column: str, kept: NDArray[np.bool_] | None = None
     ) -> Interval:
         """Add the accuracy of ``a`` minus that of ``b`` in percentage points, on the same clips."""
-        interval = self._interval(self.correct[a], self.correct[b], kept)
-        self.rows.add(item, row, column, POINTS, interval, scale=100)
-        return interval
+        gain = self.correct[a].astype(float) - self.correct[b]  # one row is compared with every seed of the other
+        found = self.interval(gain, kept, difference=True)
+        self.rows.add(item, row, column, POINTS, found, scale=100)
+        return found
 
-    def count(self, row: str, column: str, value: int) -> None:
-        """Add a count behind a claim that the paper makes in words."""
-        clips, recordings = len(self.target.labels), len(membership(self.target.recordings)[0])
-        found = bare(value, n_clips=clips, n_recordings=recordings, n_seeds=max(map(len, self.correct.values())))
-        self.rows.add("Prose", row, column, "count", found)
+    def interval(
+        self, scores: NDArray[Any], kept: NDArray[np.bool_] | None = None, *, difference: bool = False
+    ) -> Interval:
+        """Interval of the mean over folds of the mean score in each. Shape of the scores: ``(S, N)``."""
+        return interval(self.linearised(scores, kept), bounds=(-1.0, 1.0) if difference else (0.0, 1.0),
+                        difference=difference)  # fmt: skip
 
-    def _interval(self, correct: NDArray[Any], other: NDArray[Any] | None, kept: NDArray[np.bool_] | None) -> Interval:
-        """Of an accuracy, or of its difference to another; clips of several recordings need their own bootstrap."""
-        counted = slice(None) if kept is None else kept
-        recordings, folds = self.target.recordings[counted], self.target.folds[counted]
-        correct, other = correct[:, counted], None if other is None else other[:, counted]
-        rng = np.random.default_rng(self.seed)  # the same draws for every row: rows differ by what they measure alone
-        settings = {"n_resamples": self.n_resamples}
-        if any(SEPARATOR in recording for recording in recordings.tolist()):
-            scores = correct.astype(float) if other is None else correct.astype(float) - other
-            found = mixture_bootstrap(
-                fold_accuracy(scores, folds), recordings, rng, difference=other is not None, **settings
-            )
-            # What is scaled up may leave the scale that an accuracy, or a difference of two, has.
-            return replace(found, low=max(found.low, 0.0 if other is None else -1.0), high=min(found.high, 1.0))
-        if other is None:
-            return cluster_interval(correct, recordings, folds, rng, **settings)
-        return paired_difference(correct, other, recordings, folds, rng, **settings)
+    def linearised(self, scores: NDArray[Any], kept: NDArray[np.bool_] | None = None) -> Linearised:
+        """The mean over folds of the mean score in each, with what every clip adds to it."""
+        target, units = self.target, self.target.units
+        chosen = np.ones(len(target.labels), dtype=bool) if kept is None else kept
+        if kept is not None:
+            units = units_of(target.recordings[kept].tolist(), target.dataset.author_of)
+        return mean_score(scores[:, chosen], units, folds=target.folds[chosen], strata=target.labels[chosen])
 
 
 def item_of(key: Key, table: str, controls: str) -> str:

@@ -35,7 +35,6 @@ class CellSettings(Settings):
         adaptation_lr: Learning rate of Adam.
         adaptation_batch: Recordings in a step; open in the paper.
         pool_first: Pool over segments before the softmax, not after it; open in the paper.
-        width: Factor on N_S's filters, for networks that are not transferred.
         untrained_methods: Methods that the untrained trunk is adapted by, as a control.
         untrained_seeds: How many seeds it is for.
         probes: Probes of every representation.
@@ -49,7 +48,6 @@ class CellSettings(Settings):
     adaptation_lr: float = 2e-4
     adaptation_batch: int = 32
     pool_first: bool = False
-    width: float = 1.0
     untrained_methods: tuple[str, ...] = tuple(METHODS)
     untrained_seeds: int = 1
     probes: tuple[str, ...] = (PLAIN, STANDARDISED)
@@ -169,7 +167,7 @@ def predict(task: Task, target: Target, sources: Sequence[Source]) -> Cells:
     cells = Cells(target)
     for number, seed in enumerate(task.seeds(settings.n_seeds)):
         source = sources[number % len(sources)]
-        control = untrained(source.network.n_classes, settings.width, seed)
+        control = untrained(source.network.n_classes, source.network.width, seed)
         for trunk, network in (("source", source), ("untrained", control)):
             # A source network used again for another seed would give the same cells again.
             if trunk == "untrained" or number < len(sources):

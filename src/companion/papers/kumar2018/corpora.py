@@ -1,12 +1,15 @@
 """The corpora of this paper's chapters, by the names that their settings use."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from companion.checkout import event_table
 from companion.datasets.base import Dataset
 from companion.events import read_table
 from companion.profiles import Settings
+
+if TYPE_CHECKING:
+    from companion.datasets.esc50 import ESC50
 
 
 class WeakSettings(Settings):
@@ -59,14 +62,26 @@ def weak_corpus(settings: WeakSettings, seed: int, data: Path) -> Dataset:
 
 
 def event_corpus(name: str, seed: int, data: Path, clips_per_class: int, duration: float) -> Dataset:
-    """Clips with one label each: ``synthetic``, ``esc10`` or ``esc50``."""
+    """Clips with one label each: ``synthetic``, ``esc10``, ``esc50``, or the part of it that no network hears."""
     if name == "synthetic":
         from companion.datasets.synthetic import TARGET_CLASSES, SyntheticEvents
 
         return SyntheticEvents(seed, classes=TARGET_CLASSES, clips_per_class=clips_per_class, duration=duration)
     from companion.datasets.esc50 import ESC50
 
-    return ESC50(data, esc10_only=name == "esc10")
+    return held_out(ESC50(data)) if name == "held out" else ESC50(data, esc10_only=name == "esc10")
+
+
+def held_out(corpus: "ESC50") -> Dataset:
+    """The clips of ESC-50 by authors that are dealt to scenes and test mixtures."""
+    from companion.datasets.esc50_parts import HELD_OUT, author_of, deal_authors
+
+    cuts = read_table(event_table())
+    part_of = deal_authors(cuts)
+    kept = {row.clip for row in cuts if part_of[author_of(row)] in HELD_OUT}
+    corpus.clips = tuple(clip for clip in corpus.clips if clip.id in kept)
+    corpus.name = "esc50, authors held out"
+    return corpus
 
 
 def scene_corpus(name: str, seed: int, data: Path, clips_per_scene: int, duration: float) -> Dataset:

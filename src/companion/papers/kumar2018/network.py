@@ -5,13 +5,13 @@ that both networks need. A time belongs to the machine it was measured on, and s
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from companion.evaluation.bootstrap import Interval
 from companion.experiment import Experiment, Findings, Task
 from companion.models.cost import multiply_adds
 from companion.models.weak_cnn import WeakCNN
@@ -145,13 +145,11 @@ def result_rows(rows: Rows, relative: pd.DataFrame, main: str, work: timing.Work
     for line in relative.to_dict("records"):
         note = f"median of {work.repeats} repeats in turn, {work.recordings} recordings at a time, {line['device']}; "
         note += "the interval is over the repeats: timing noise on one machine only"
-        found = Interval(line["value"], line["ci_low"], line["ci_high"], **counts)
+        found = replace(bare(line["value"], **counts), low=line["ci_low"], high=line["ci_high"])
         words, kind = ROWS[line["phase"]], "GPU" if line["device"].startswith("cuda") else "CPU"
         length = f"{words}, {line['length s']:g} s"
         rows.add(f"Time by length, {kind}", length, timing.SCANNED, "relative time", found, note)
         if line["device"] == main and line["frames"] == TABLE_LENGTH:
-            one = bare(1.0, **counts)
-            rows.add("Table1 top-right", words, timing.SEGMENTWISE, "relative time", one, "1 by definition")
             rows.add("Table1 top-right", words, timing.SCANNED, "relative time", found, note)
 
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from companion.datasets.base import Dataset
 from companion.datasets.dcase2016_lists import TABLE_3
 from companion.evaluation import scene_events, scene_truth
-from companion.evaluation.bootstrap import Interval
-from companion.evaluation.mixture_bootstrap import Resamples, draw, membership
+from companion.evaluation.intervals import Interval, mean_interval
+from companion.evaluation.units import Units
 from companion.experiment import Experiment, Findings, Task
-from companion.papers.kumar2018 import scenes
+from companion.papers.kumar2018 import scenes, tagging
 from companion.papers.kumar2018.adaptation import Target, load_target, trunks
 from companion.papers.kumar2018.cells import keep_adapted
 from companion.papers.kumar2018.source import Source
@@ -29,11 +29,9 @@ ITEM, PAIRED = "Scene-event relations", "Paired, scene-event relations"
 NETWORKS = {"N_S": "", "N_T^II": "II", "N_T^III": "III"}
 """Networks with an F2, and the method that adapts each."""
 
-MEASURES = ("precision at 5", "rank correlation")
+MEASURES = {"precision at 5": scene_truth.precision_at, "rank correlation": scene_truth.rank_correlation}
 SCORED = ("count", "pmi", "log_odds")
 """Relations that are scored; the share orders units as the count does."""
-
-BLOCK = 200  # resamples at a time: bounds memory
 
 Counts = NDArray[Any]
 
@@ -42,11 +40,11 @@ def compute(task: Task) -> Findings:
     """Rows and the table ``relations`` (network, score, scene, event, value, probability)."""
     data: Dataset = task.inputs["scenes"]
     target = load_target(data, task.work.n_jobs)
-    sources = scenes.source_networks(task)
+    sources = tagging.source_networks(task)
     counts = unit_counts(task, target, sources)
     rows = Rows()
-    table = relation_rows(rows, target, sources[0].classes, counts, task.settings.n_resamples, task.seed)
-    n_recordings = len(membership(target.recordings)[0])
+    table = relation_rows(rows, target, sources[0].classes, counts, task.seed)
+    n_recordings = target.units.n_recordings
     words = f"{data.name}: {len(data.clips)} clips of {n_recordings} recordings in {target.n_classes} scenes; "
     words += f"source: {sources[0].description}"
     return Findings(rows, {"relations": table}, words, n_recordings, task.seeds(task.settings.n_seeds))
@@ -85,33 +83,29 @@ def adapted_events(task: Task, source: Source, target: Target, method: str, seed
 
 
 def relation_rows(
-    rows: Rows,
-    target: Target,
-    units: Sequence[str],
-    counts: Mapping[str, Sequence[Counts]],
-    n_resamples: int,
-    seed: int,
+    rows: Rows, target: Target, units: Sequence[str], counts: Mapping[str, Sequence[Counts]], seed: int
 ) -> pd.DataFrame:
     """Add rows of every network's lists, scored where the scenes have recipes.
 
     Returns:
         DataFrame: ``network``, ``score``, ``scene``, ``event``, ``value``, and ``probability`` where there are recipes.
     """
-    scenes = np.array(target.dataset.classes)
-    labels = scenes[target.labels]
+    places = np.array(target.dataset.classes)
+    labels = places[target.labels]
     truth = written_truth(target, units)
-    table = relation_table(counts, labels, scenes, units, truth)
+    table = relation_table(counts, labels, places, units, truth)
     if truth is None:
         printed_lists(rows, target, units, counts["N_T^III"])
         return table
-    resamples = draw(target.recordings, len(counts["N_S"]), np.random.default_rng(seed), n_resamples)
-    scorer = Scorer(rows, labels, scenes, truth.to_numpy(), resamples)
-    for network, by_seed in counts.items():
-        for name in SCORED:
-            scorer.add(network, name, by_seed)
+    scored = [units.index(name) for name in truth.columns]
+    totals = {
+        network: [scene_events.by_scene(one, labels, list(places))[:, scored] for one in by_seed]
+        for network, by_seed in counts.items()
+    }
+    scorer = Scorer(rows, truth, totals)
+    scorer.lists()
     scorer.differences()
-    for network, by_seed in counts.items():
-        scorer.baselines(network, by_seed, np.random.default_rng(seed))
+    scorer.baselines(np.random.default_rng(seed))
     return table
 
 
@@ -135,15 +129,18 @@ def printed_lists(rows: Rows, target: Target, units: Sequence[str], by_seed: Seq
 
 
 def written_truth(target: Target, units: Sequence[str]) -> pd.DataFrame | None:
-    """Probabilities of the recipes; None for recorded scenes. Shape: scenes × units of F2.
+    """Probabilities of the recipes; None for recorded scenes. Shape: scenes × scored units of F2.
 
     A unit whose event no recipe holds has probability 0: listing it is an error. An event of a recipe that F2 has no
-    unit for can be listed by nobody, and is left out.
+    unit for can be listed by nobody, and is left out. So are units of the classes that beds are made of: they may well
+    be active, and no recipe says how much.
     """
     if not hasattr(target.dataset, "truth"):
         return None
+    beds = getattr(target.dataset, "bed_classes", ())
     truth: pd.DataFrame = target.dataset.truth()
-    return truth.reindex(index=list(target.dataset.classes), columns=list(units), fill_value=0.0)
+    scored = [unit for unit in units if unit not in beds]
+    return truth.reindex(index=list(target.dataset.classes), columns=scored, fill_value=0.0)
 
 
 def relation_table(
@@ -170,40 +167,30 @@ def relation_table(
 
 
 class Scorer:
-    """Scores of lists against recipes under one set of resamples.
+    """Scores of lists against recipes. Lists move by whole places, so the scenes are the sample of every interval.
 
     Args:
         rows: Where rows go.
-        labels: Scene of every clip. Shape: ``(N,)``.
-        scenes: Scenes S.
-        truth: Probability that a recipe has a unit's event heard. Shape: ``(S, C_S)``.
-        resamples: Weights of the clips.
+        truth: Probability that a recipe has a unit's event heard. Shape: scenes × units.
+        totals: For each network and seed the counts of every scene. Shape: ``(S, C)`` each.
     """
 
-    def __init__(
-        self,
-        rows: Rows,
-        labels: NDArray[Any],
-        scenes: NDArray[Any],
-        truth: NDArray[np.float64],
-        resamples: Resamples,
-    ) -> None:
-        self.rows, self.labels, self.scenes = rows, labels, scenes
-        self.truth, self.resamples = truth, resamples
-        self._values: dict[tuple[str, str, str], NDArray[np.float64]] = {}
+    def __init__(self, rows: Rows, truth: pd.DataFrame, totals: Mapping[str, Sequence[Counts]]) -> None:
+        self.rows, self.truth, self.totals = rows, truth.to_numpy(), totals
+        self.scenes = Units(list(truth.index), over="scenes")
 
-    def add(self, network: str, score: str, by_seed: Sequence[Counts]) -> None:
-        """Score one network's lists by one relation, and add the rows."""
-        weights = np.vstack([np.ones(len(self.labels)), self.resamples.weights])
-        found: NDArray[np.float64] = np.empty((len(MEASURES), len(by_seed), len(weights)))
-        for column, counts in enumerate(by_seed):
-            for start in range(0, len(weights), BLOCK):
-                part = slice(start, start + BLOCK)
-                scores = scene_events.RELATIONS[score](self._totals(counts, weights[part]))
-                found[:, column, part] = self._measures(scores)
-        for measure, values in zip(MEASURES, found, strict=True):
-            self._values[network, score, measure] = values
-            self.rows.add(ITEM, network, score, measure, self._interval(values))
+    def by_scene(self, network: str, score: str, measure: str) -> NDArray[np.float64]:
+        """What each seed's list is worth in each scene. Shape: ``(seeds, scenes)``."""
+        relation, worth = scene_events.RELATIONS[score], MEASURES[measure]
+        return np.stack([worth(relation(totals), self.truth) for totals in self.totals[network]])
+
+    def lists(self) -> None:
+        """Every network's lists by every relation."""
+        for network in self.totals:
+            for score in SCORED:
+                for measure in MEASURES:
+                    found = self._interval(self.by_scene(network, score, measure), difference=False)
+                    self.rows.add(ITEM, network, score, measure, found)
 
     def differences(self) -> None:
         """Paired differences: adaptation against none, other relations against counting."""
@@ -215,41 +202,36 @@ class Scorer:
                 for score in SCORED[1:]:
                     self._differ((network, score), (network, "count"), network, f"{score} - count", measure)
 
-    def baselines(self, network: str, by_seed: Sequence[Counts], rng: np.random.Generator) -> None:
-        """What one network's lists are held against: one list for every scene, and permuted names."""
-        totals = np.mean([self._totals(counts, np.ones(len(self.labels))) for counts in by_seed], axis=0)
-        for measure, value in zip(MEASURES, self._measures(scene_events.globally_active(totals)), strict=True):
-            found = bare(float(value), **self._counted())
-            self.rows.add(ITEM, f"globally most active units of {network}", "count", measure, found)
-        for names in ("units", "scenes"):
-            for score in SCORED:
-                scores = scene_events.RELATIONS[score](totals)
-                permuted = scene_truth.permutation_baseline(scores, self.truth, rng, names=names)
-                scored = zip(MEASURES, (permuted.precision, permuted.correlation), permuted.p_values, strict=True)
-                for measure, values, p in scored:
-                    low, high = np.quantile(values, [0.025, 0.975])
-                    interval = Interval(float(values.mean()), float(low), float(high), **self._counted())
-                    note = f"middle 95 % of permutations; the list of all seeds together against them: p = {p:.4f}"
-                    self.rows.add(ITEM, f"permuted {names} of {network}", score, measure, interval, note)
+    def baselines(self, rng: np.random.Generator) -> None:
+        """What lists are held against: one list for every scene, and permuted names."""
+        for network, by_seed in self.totals.items():
+            totals = np.mean(by_seed, axis=0)
+            for measure, worth in MEASURES.items():
+                same = worth(scene_events.globally_active(totals), self.truth)
+                row = f"globally most active units of {network}"
+                self.rows.add(ITEM, row, "count", measure, self._interval(same[None], difference=False))
+            for names in ("units", "scenes"):
+                for score in SCORED:
+                    self._permuted(network, scene_events.RELATIONS[score](totals), score, names, rng)
+
+    def _permuted(
+        self, network: str, scores: NDArray[np.float64], score: str, names: str, rng: np.random.Generator
+    ) -> None:
+        found = scene_truth.permutation_baseline(scores, self.truth, rng, names=names)
+        n = len(self.truth)
+        for measure, values, p in zip(MEASURES, (found.precision, found.correlation), found.p_values, strict=True):
+            low, high = np.quantile(values, [0.025, 0.975])
+            middle = Interval(float(values.mean()), float(low), float(high), n, n, len(self.totals[network]))
+            note = f"middle 95 % of permutations; the list of all seeds together against them: p = {p:.4f}"
+            self.rows.add(ITEM, f"permuted {names} of {network}", score, measure, middle, note)
 
     def _differ(self, a: tuple[str, str], b: tuple[str, str], row: str, column: str, measure: str) -> None:
-        gain = self._interval(self._values[*a, measure] - self._values[*b, measure], difference=True)
+        gain = self._interval(self.by_scene(*a, measure) - self.by_scene(*b, measure), difference=True)
         self.rows.add(PAIRED, row, column, f"{measure} difference", gain)
 
-    def _totals(self, counts: Counts, weight: NDArray[np.float64]) -> Counts:
-        return scene_events.by_scene(counts, self.labels, list(self.scenes), weight)
-
-    def _measures(self, scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean over scenes of both measures. Shape: ``(…, S, C_S)`` to ``(…,)`` each."""
-        precision = scene_truth.precision_at(scores, self.truth).mean(-1)
-        return precision, scene_truth.rank_correlation(scores, self.truth)
-
-    def _interval(self, values: NDArray[np.float64], *, difference: bool = False) -> Interval:
-        return self.resamples.interval(values[:, 0], values[:, 1:].T, difference=difference, centred=True)
-
-    def _counted(self) -> dict[str, int]:
-        n_seeds = self.resamples.shares.shape[1]
-        return {"n_clips": len(self.labels), "n_recordings": self.resamples.n_recordings, "n_seeds": n_seeds}
+    def _interval(self, values: NDArray[np.float64], *, difference: bool) -> Interval:
+        bounds = (-2.0, 2.0) if difference else (-1.0, 1.0)
+        return mean_interval(values, self.scenes, difference=difference, bounds=bounds)
 
 
 experiment = Experiment(__name__, scenes.PROFILES, compute, scenes.inputs)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -32,11 +32,12 @@ from companion.training.recordings import Recordings, Segments, score
 TRAIN, VALIDATION, TEST = 1, 2, 3
 """Folds of a weakly labelled corpus."""
 
-
-SHOWN = ("recordings", "segments", "segments, small batches")
+Shown = Literal["recordings", "segments", "segments, small batches"]
+SHOWN: tuple[Shown, ...] = get_args(Shown)
 """What a network is shown at a time in training: whole recordings (N_S); segments in any order, each with its
 recording's labels, in batches so large that there are as many steps as for N_S (N_S^slat); or in small batches, with
 more steps."""
+
 
 class SourceSettings(Settings):
     """How N_S and N_S^slat are trained. The paper states neither epochs nor batch size.
@@ -132,7 +133,7 @@ def weights_digest(network: nn.Module) -> str:
     return content.hexdigest()
 
 
-def train(work: Work, corpus: Dataset, settings: SourceSettings, shown: str, seed: int) -> Value:
+def train(work: Work, corpus: Dataset, settings: SourceSettings, shown: Shown, seed: int) -> Value:
     """Train N_S, or N_S^slat, on a weakly labelled corpus; the epoch that validates best is kept.
 
     A network is validated as the paper hears it: N_S scans recordings, N_S^slat hears them segment by segment.

@@ -1,7 +1,13 @@
-"""Result rows of Kumar, Khadkevich, Fügen 2018, Table 1: N_S against N_S^slat on the same recordings."""
+"""Result rows of Kumar, Khadkevich, Fügen 2018, Table 1: N_S against N_S^slat on the same recordings.
+
+Two networks that differ in what they were shown in training also differ, in the paper, in how they hear a recording at
+test: N_S scans it, N_S^slat hears its segments one by one. A scanned segment hears 94 frames more on each side. So
+each network is heard both ways, and the rows tell training and hearing apart.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,204 +16,194 @@ from numpy.typing import NDArray
 
 from companion.datasets.base import Clip
 from companion.evaluation import tagging
-from companion.evaluation.bootstrap import Interval
-from companion.evaluation.mixture_bootstrap import Resamples, draw
+from companion.evaluation.influence import Linearised, TaggingInfluence
+from companion.evaluation.intervals import interval, ratio_interval
+from companion.evaluation.units import Units, units_of
+from companion.papers.kumar2018.source import SHOWN, Shown
 from companion.results.published import load_audioset_names, load_published
 from companion.results.rows import Rows
 from companion.training.recordings import Scored
 
-Array = NDArray[np.float64]
-NETWORKS = SLAT, WHOLE = ("N_S_slat", "N_S")
+HEARD = SCANNED, SEGMENTWISE = ("scanned", "segment by segment")
+"""How a network hears a recording at test."""
+
+SLAT, WHOLE = "N_S_slat", "N_S"
+NETWORKS = (SLAT, WHOLE)
 """In the order of the paper's columns."""
+
+PUBLISHED = {WHOLE: (SHOWN[0], SCANNED), SLAT: (SHOWN[1], SEGMENTWISE)}
+"""The paper's two networks: what they are shown in training, and how they hear at test."""
 
 MEAN = "mean over 527"
 """The paper's name of the row; its note says how many classes there are here."""
 
 N_EXTREMES = 10
-DIFFERENCE = f"{WHOLE} - {SLAT}"
+DIFFERENCE, RATIO = f"{WHOLE} - {SLAT}", f"{WHOLE} / {SLAT}"
+System = tuple[Shown, str]
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Recordings with weak labels, and what every network says of them.
+    """Recordings with weak labels, and what every system says of them.
 
     Args:
         clips: The recordings.
         classes: Event classes C.
         labels: 1 where the class occurs. Shape: ``(N, C)``.
-        scored: For each network, its outputs for each seed.
+        scored: For each system (shown, heard), its outputs for each seed.
+        author_of: Who made each original recording; empty where that is not known.
     """
 
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
     labels: NDArray[np.float32]
-    scored: Mapping[str, Sequence[Scored]]
+    scored: Mapping[System, Sequence[Scored]]
+    author_of: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def recordings(self) -> NDArray[Any]:
-        """The original recordings in each clip, joined by ``+``. Shape: ``(N,)``."""
-        return np.array([clip.recording for clip in self.clips])
+    def of(self, network: str) -> Sequence[Scored]:
+        """Outputs of one of the paper's networks for each seed."""
+        return self.scored[PUBLISHED[network]]
 
-
-@dataclass(frozen=True)
-class Measured:
-    """AP and AUC of every class and seed: as they are, and under every resample.
-
-    Args:
-        ap: Shape: ``(S, 1 + R, C)``; the first of each seed with every weight at 1.
-        auc: Likewise.
-    """
-
-    ap: Array
-    auc: Array
+    @cached_property
+    def units(self) -> Units:
+        """Which recordings share an original recording or an author."""
+        return units_of([clip.recording for clip in self.clips], self.author_of)
 
 
-@dataclass(frozen=True)
 class Judge:
-    """Measures networks on one set of test recordings.
+    """Measures systems on one set of test recordings, all on the same recordings and seeds.
 
     Args:
         rows: Where rows go.
         fold: Recordings, labels and outputs.
-        n_resamples: Resamples of the bootstrap.
-        seed: Seed of the bootstrap.
+        estimated: From a system's outputs to the scores of recordings, shape ``(N, C)``.
+        kept: Recordings that count; None for all. Shape: ``(N,)``.
     """
 
-    rows: Rows
-    fold: Fold
-    n_resamples: int
-    seed: int
+    def __init__(
+        self,
+        rows: Rows,
+        fold: Fold,
+        estimated: Callable[[Scored], NDArray[Any]] = lambda scored: scored.recording,
+        kept: NDArray[np.bool_] | None = None,
+    ) -> None:
+        chosen = np.flatnonzero(np.ones(len(fold.clips), dtype=bool) if kept is None else kept)
+        self.rows, self.classes = rows, fold.classes
+        recordings = [fold.clips[i].recording for i in chosen]
+        self.units = fold.units if kept is None else units_of(recordings, fold.author_of)
+        self.labels = fold.labels[chosen]
+        self.found = {
+            system: TaggingInfluence(self.labels, [estimated(one)[chosen] for one in seeds], self.units)
+            for system, seeds in fold.scored.items()
+        }
 
-    def measure(self, estimated: Callable[[Any], Any], kept: NDArray[np.bool_] | None = None) -> "Outcome":
-        """Measure both networks on some of the recordings under one set of resamples.
-
-        Args:
-            estimated: From a network's outputs to the scores of recordings, shape ``(N, C)``.
-            kept: Recordings that count; None for all. Shape: ``(N,)``.
-        """
-        kept = np.ones(len(self.fold.labels), dtype=bool) if kept is None else kept
-        n_seeds = len(self.fold.scored[WHOLE])
-        # The same weights for every row of one set of recordings, so that rows differ by what they measure alone.
-        resamples = draw(self.fold.recordings[kept], n_seeds, np.random.default_rng(self.seed), self.n_resamples)
-        weights = np.vstack([np.ones(kept.sum()), resamples.weights])
-        labels = self.fold.labels[kept]
-        found = {}
-        for network in NETWORKS:
-            pairs = [
-                tagging.resampled(labels, estimated(scored)[kept], weights) for scored in self.fold.scored[network]
-            ]
-            found[network] = Measured(*(np.stack(parts) for parts in zip(*pairs, strict=True)))
-        return Outcome(self, found, resamples, labels.sum(0))
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Both networks on the same recordings under the same resamples.
-
-    Args:
-        judge: The recordings, and where rows go.
-        measured: Of each network.
-        resamples: Weights behind the measures.
-        positives: Recordings of each class. Shape: ``(C,)``.
-    """
-
-    judge: Judge
-    measured: Mapping[str, Measured]
-    resamples: Resamples
-    positives: NDArray[Any]
-
-    def means(self, network: str, measure: str, classes: NDArray[np.intp] | None = None) -> Array:
-        """Mean over the classes that have a score. Shape: ``(S, 1 + R)``."""
-        found = self.measured[network]
-        values = found.ap if measure in ("MAP", "AP") else found.auc
-        means = np.nanmean(values if classes is None else values[..., classes], axis=-1)
-        return tagging.d_prime(means) if measure == "d-prime" else means
+    def mean(self, system: System, measure: str, classes: NDArray[np.intp] | None = None) -> Linearised:
+        """MAP, MAUC or d-prime of a system; the mean over the classes that have a score, or some of them."""
+        found = self.found[system].mean("AP" if measure in ("AP", "MAP") else "AUC", classes)
+        return found.through(tagging.d_prime) if measure == "d-prime" else found
 
     def both(
         self, item: str, row: str, measure: str, note: str, classes: NDArray[np.intp] | None = None, suffix: str = ""
     ) -> None:
-        """Add a row for each network and one for their difference."""
-        values = {network: self.means(network, measure, classes) for network in NETWORKS}
-        for network in NETWORKS:
-            self.judge.rows.add(item, row, network, measure, self.interval(values[network]), note)
-        gain = self.interval(values[WHOLE] - values[SLAT], difference=True)
-        self.judge.rows.add(f"Paired{suffix}", row, DIFFERENCE, f"{measure} difference", gain, note)
-
-    def interval(self, values: Array, *, difference: bool = False) -> Interval:
-        """Interval of a statistic, centred, since repeated positives raise AP. Shape: ``(S, 1 + R)``."""
-        return self.resamples.interval(values[:, 0], values[:, 1:].T, difference=difference, centred=True)
+        """Add a row for each of the paper's networks, one for their difference and one for their ratio."""
+        slat, whole = (self.mean(PUBLISHED[network], measure, classes) for network in NETWORKS)
+        bounds = (-np.inf, np.inf) if measure == "d-prime" else (0.0, 1.0)
+        for network, found in ((SLAT, slat), (WHOLE, whole)):
+            self.rows.add(item, row, network, measure, interval(found, bounds=bounds), note)
+        item = f"Paired{suffix}"
+        gain = interval(whole - slat, difference=True)
+        self.rows.add(item, row, DIFFERENCE, f"{measure} difference", gain, note)
+        if measure != "d-prime":
+            self.rows.add(item, row, RATIO, f"{measure} ratio", ratio_interval(whole, slat), note)
 
     def by_class(self) -> pd.DataFrame:
-        """AP of every class under both networks, mean over seeds, with the interval of the difference."""
+        """AP of every class under the paper's networks, mean over seeds, with the interval of the difference."""
         lines = []
-        for index, label in enumerate(self.judge.fold.classes):
-            if not np.isfinite(self.measured[WHOLE].ap[:, 0, index]).all():
+        for index, label in enumerate(self.classes):
+            chosen = np.array([index])
+            if not all(np.isfinite(self.found[PUBLISHED[name]].values["AP"][:, index]).all() for name in NETWORKS):
                 continue
-            ap = {network: self.measured[network].ap[:, :, index] for network in NETWORKS}
-            gain = self.interval(ap[WHOLE] - ap[SLAT], difference=True)
-            lines.append(
-                {
-                    "class": label,
-                    "positives": int(self.positives[index]),
-                    **{network: float(ap[network][:, 0].mean()) for network in NETWORKS},
-                    "difference": gain.value,
-                    "ci_low": gain.low,
-                    "ci_high": gain.high,
-                }
-            )
+            slat, whole = (self.mean(PUBLISHED[network], "AP", chosen) for network in NETWORKS)
+            gain = interval(whole - slat, difference=True)
+            line = {"class": label, "positives": int(self.labels[:, index].sum())}
+            line |= {SLAT: float(slat.by_seed.mean()), WHOLE: float(whole.by_seed.mean())}
+            lines.append({**line, "difference": gain.value, "ci_low": gain.low, "ci_high": gain.high})
         return pd.DataFrame(lines)
 
 
-def table1(rows: Rows, test: Fold, validation: Fold, n_resamples: int, seed: int) -> pd.DataFrame:
+def table1(rows: Rows, test: Fold, validation: Fold) -> pd.DataFrame:
     """Add the rows of Table 1, left and below, and what goes beyond it.
 
     Returns:
         DataFrame: AP class by class.
     """
-    judge = Judge(rows, test, n_resamples, seed)
-    found = judge.measure(lambda scored: scored.recording)
-    by_class = found.by_class()
+    judge = Judge(rows, test)
+    by_class = judge.by_class()
     note = f"mean over {len(by_class)} classes that occur in the test recordings"
     for measure in ("MAUC", "MAP"):
-        found.both("Table1 top-left", MEAN, measure, note)
-    found.both(
-        "Table1 top-left, d-prime", MEAN, "d-prime", f"of the {note.replace('mean', 'mean AUC', 1)}", suffix=", d-prime"
-    )
-    printed_classes(found)
-    extremes(found, test, "", "chosen, as published, on the recordings they are scored on")
-    extremes(found, validation, ", chosen on validation recordings", "chosen on validation recordings")
-    peak = judge.measure(lambda scored: scored.maximum)
+        judge.both("Table1 top-left", MEAN, measure, note)
+    judge.both("Table1 top-left, d-prime", MEAN, "d-prime", f"of the {note}", suffix=", d-prime")
+    printed_classes(judge)
+    extremes(judge, test, "", "chosen, as published, on the recordings they are scored on")
+    extremes(judge, validation, ", chosen on validation recordings", "chosen on validation recordings")
     words = "the highest segment's probability in place of the mean over segments"
+    peak = Judge(rows, test, lambda scored: scored.maximum)
     peak.both("Table1 top-left, maximum over segments", MEAN, "MAP", words, suffix=", maximum over segments")
-    by_length(judge)
+    cross(judge, "all lengths")
+    by_length(rows, test)
     return by_class
 
 
-def printed_classes(found: Outcome) -> None:
+def cross(judge: Judge, row: str) -> None:
+    """Training and hearing told apart: every network heard both ways, and the effect of each by itself.
+
+    The effect of training is the mean over both ways of hearing, and the other way round; what is left of the paper's
+    difference is their interplay.
+    """
+    found = {system: judge.mean(system, "MAP") for system in judge.found}
+    for (shown, heard), value in found.items():
+        judge.rows.add("Cross", f"{row}, shown {shown}", heard, "MAP", interval(value, bounds=(0.0, 1.0)))
+    whole, slat = SHOWN[:2]
+    if not {(shown, heard) for shown in (whole, slat) for heard in HEARD} <= set(found):
+        return
+    by_training = [found[whole, heard] - found[slat, heard] for heard in HEARD]
+    by_hearing = [found[shown, SCANNED] - found[shown, SEGMENTWISE] for shown in (whole, slat)]
+    interplay = (by_training[0] - by_training[1]).scaled(0.5)
+    for effect, value in (
+        (f"training: {whole} - {slat}", (by_training[0] + by_training[1]).scaled(0.5)),
+        (f"hearing: {SCANNED} - {SEGMENTWISE}", (by_hearing[0] + by_hearing[1]).scaled(0.5)),
+        ("interplay", interplay),
+        ("together", found[whole, SCANNED] - found[slat, SEGMENTWISE]),
+    ):
+        judge.rows.add("Cross, effects", row, effect, "MAP difference", interval(value, difference=True))
+
+
+def printed_classes(judge: Judge) -> None:
     """The twenty classes that the paper prints, by its names, where the corpus has AudioSet's."""
     published, names = load_published(), load_audioset_names("Kumar2018")
-    classes = {label: index for index, label in enumerate(found.judge.fold.classes)}
+    classes = {label: index for index, label in enumerate(judge.classes)}
     cells = published[published["item"].str.startswith("Table1 bottom") & published["row"].isin(list(names))]
     for item, row in dict.fromkeys(zip(cells["item"], cells["row"], strict=True)):
-        for network in NETWORKS if names[row] in classes else ():
-            ap = found.measured[network].ap[:, :, classes[names[row]]]
-            if np.isfinite(ap[:, 0]).all():
-                found.judge.rows.add(item, row, network, "AP", found.interval(ap))
+        index = classes.get(names[row])
+        for network in NETWORKS if index is not None else ():
+            if np.isfinite(judge.found[PUBLISHED[network]].values["AP"][:, index]).all():
+                value = judge.mean(PUBLISHED[network], "AP", np.array([index]))
+                judge.rows.add(item, row, network, "AP", interval(value, bounds=(0.0, 1.0)))
 
 
-def extremes(found: Outcome, chosen_on: Fold, suffix: str, note: str) -> None:
+def extremes(judge: Judge, chosen_on: Fold, suffix: str, note: str) -> None:
     """The ten classes with the lowest and the highest AP under N_S^slat.
 
     Chosen on the recordings they are scored on, as published, the lowest are partly the unluckiest, and would
     rise in any second measurement; so they are also chosen on validation recordings.
     """
-    pairs = [tagging.evaluate(chosen_on.labels, scored.recording) for scored in chosen_on.scored[SLAT]]
+    pairs = [tagging.evaluate(chosen_on.labels, scored.recording) for scored in chosen_on.of(SLAT)]
     ap = np.mean([scores.average_precision for scores in pairs], axis=0)
-    scorable = np.flatnonzero(np.isfinite(ap) & np.isfinite(found.measured[SLAT].ap[0, 0]))
+    scorable = np.flatnonzero(np.isfinite(ap) & np.isfinite(judge.found[PUBLISHED[SLAT]].values["AP"][0]))
     order = scorable[np.argsort(ap[scorable], kind="stable")]
     for name, classes in (("lowest", order[:N_EXTREMES]), ("highest", order[-N_EXTREMES:])):
-        listed = ", ".join(found.judge.fold.classes[i] for i in classes)
-        found.both(
+        listed = ", ".join(judge.classes[i] for i in classes)
+        judge.both(
             f"Table1 bottom {name} {N_EXTREMES}{suffix}",
             f"Mean ({name} {N_EXTREMES})",
             "AP",
@@ -217,10 +213,34 @@ def extremes(found: Outcome, chosen_on: Fold, suffix: str, note: str) -> None:
         )
 
 
-def by_length(judge: Judge) -> None:
+def by_length(rows: Rows, fold: Fold) -> None:
     """Weak labels are weakest in long recordings: the comparison for each length by itself."""
-    lengths = np.array([clip.duration for clip in judge.fold.clips])
+    lengths = np.array([clip.duration for clip in fold.clips])
     for length in np.unique(lengths) if len(np.unique(lengths)) > 1 else ():
-        kept = lengths == length
-        found = judge.measure(lambda scored: scored.recording, kept)
-        found.both("By length", f"{length:g} s", "MAP", f"test recordings of {length:g} s", suffix=", by length")
+        judge = Judge(rows, fold, kept=lengths == length)
+        note = f"test recordings of {length:g} s"
+        judge.both("By length", f"{length:g} s", "MAP", note, suffix=", by length")
+        cross(judge, f"{length:g} s")
+
+
+def filled(fold: Fold) -> pd.DataFrame:
+    """By length of recording: how much of it events fill, in the mean, and how much one labelled class does."""
+    lines = []
+    for clip in fold.clips:
+        covered = np.zeros(round(clip.duration * 100), dtype=bool)
+        by_class: dict[str, NDArray[np.bool_]] = {}
+        for event in clip.strong:
+            span = slice(round(event.onset * 100), round(event.offset * 100))
+            covered[span] = True
+            by_class.setdefault(event.label, np.zeros_like(covered))[span] = True
+        one = float(np.mean([times.mean() for times in by_class.values()])) if by_class else np.nan
+        lines.append({"length s": clip.duration, "events": covered.mean(), "one class": one})
+    table = pd.DataFrame(lines).groupby("length s").agg(["mean", "size"])
+    return pd.DataFrame(
+        {
+            "length s": table.index,
+            "recordings": table["events", "size"].to_numpy(),
+            "share filled by events": table["events", "mean"].to_numpy().round(4),
+            "share filled by one labelled class": table["one class", "mean"].to_numpy().round(4),
+        }
+    )
