@@ -11,7 +11,7 @@ RATE = 44_100
 
 
 def test_the_synthetic_task_is_neither_trivial_nor_hopeless():
-    """Five short clips a class; with forty long ones the figures by mean spectra are some fifteen points higher."""
+    """Five clips of 3.5 s a class; with ten of 5 s, the first figure is some ten points higher."""
     described = describe(SyntheticEvents(0, clips_per_class=5, duration=3.5))
     found = difficulty(described, CLASSES)
     assert found.chance <= 5
