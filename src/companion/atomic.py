@@ -1,11 +1,12 @@
 """Atomic writes: a reader sees the old file or the whole new one, never half of it."""
 
+import errno
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ def _cannot_write(target: Path, error: OSError) -> StoreError:
 def replace_folder(fresh: Path, target: Path) -> None:
     """Give a finished folder the place of another: a reader sees the former one, none, or the whole new one.
 
+    Several may do so at once: each new folder takes the place in turn, and the last one stays.
+
     Args:
         fresh: The new folder, on the same file system.
         target: Its place; what is there comes back if the new one cannot take it.
@@ -82,20 +85,21 @@ def replace_folder(fresh: Path, target: Path) -> None:
     Raises:
         OSError: The place cannot be taken.
     """
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh.rename(target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent), "old")
-    try:
-        target.rename(aside)
-        try:
-            fresh.rename(target)
-        except OSError:
-            aside.rename(target)
-            raise
-    finally:
-        shutil.rmtree(aside.parent, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
+        former = Path(scratch, "former")
+        while True:
+            try:
+                fresh.rename(target)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    if former.exists():
+                        former.rename(target)
+                    raise
+            shutil.rmtree(former, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another writer has moved it aside
+                target.rename(former)
 
 
 def write_text(target: Path, text: str) -> None:

@@ -4,6 +4,7 @@ A chapter gives its settings by profile, the corpora that it needs, and a functi
 happens here and nowhere else: settings are merged, keys derived, runs found or written, provenance collected.
 """
 
+import json
 import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -235,14 +236,15 @@ class Experiment:
         settings = changed(self.profiles[profile], changes or {})
         work = Work(resolve(device), torch.get_num_threads())
         store = Store(paths.cache_root() / "store", lambda work: stamp(machine(work.device)))
-        return Task(settings, seed, self.inputs(settings, seed, parameters.data_root), work, store), parameters
+        inputs = self.inputs(settings, parameters.seed, parameters.data_root)
+        return Task(settings, parameters.seed, inputs, work, store), parameters
 
     def command(self, parameters: Parameters, changes: Mapping[str, Any]) -> str:
         """The command that makes a run again."""
         words = ["companion", "run", self.name, "--profile", parameters.profile, "--seed", str(parameters.seed)]
         words += ["--device", parameters.device] if parameters.device != "auto" else []
         for name, value in changes.items():
-            words += ["--set", f"{name}={list(value) if isinstance(value, tuple) else value}"]
+            words += ["--set", f"{name}={as_word(value)}"]
         return shlex.join(words)
 
     def _folder(self, task: Task, profile: str) -> Path:
@@ -250,6 +252,19 @@ class Experiment:
         here = {**machine(task.work.device), "instructions": []} if self.of_machine else {}
         identity = key([code.digest(self.compute), task.settings, task.seed, dict(task.inputs), here])
         return paths.runs_root() / self.name / f"{profile}-{identity[:12]}"
+
+
+def as_word(value: Any) -> str:
+    """A setting's value as a command takes it: JSON, or a plain word where it cannot be mistaken for JSON.
+
+    >>> as_word(("a", "b")), as_word("max"), as_word("5"), as_word(None)
+    ('["a", "b"]', 'max', '"5"', 'null')
+    """
+    try:
+        json.loads(value)
+    except (TypeError, ValueError):
+        return value if isinstance(value, str) else json.dumps(value)
+    return json.dumps(value)
 
 
 def record(run: Run) -> Run:

@@ -1,16 +1,14 @@
-"""The strip says all that was run, downloads work from a file, and the scorecard's page asks nothing of the network."""
+"""The strip says all that was run, and downloads work from a file."""
 
 import base64
 import io
-import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from companion.profiles import PROFILES
-from companion.report.account import MEANINGS, account, counts_table, legend, runs_table, scorecard_downloads
-from companion.report.scorecard import STATUSES, json_rows, scorecard_rows, status_counts
 from companion.report.strip import banner, citation, downloads, duration, what_was_run
 
 CELL = ("Kumar2018", "Table2 right", "N_S", "F1 max", "accuracy %", 84.0, 82.0, 86.0)
@@ -29,7 +27,16 @@ def test_the_strip_holds_everything(run):
     ):  # fmt: skip
         assert text in shown.html, text
         assert text in shown.markdown, text
-    assert (run.provenance["commit"][:10] or "not under git") in shown.html
+    assert "0123456789<" in shown.html
+    assert "with changes" not in shown.html
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"dirty": True}, "0123456789, with changes"), ({"commit": "", "dirty": True}, "not under git, with changes")],
+)
+def test_the_strip_says_where_the_code_is_in_no_commit(run, changes, words):
+    assert words in what_was_run(replace(run, provenance={**run.provenance, **changes})).markdown
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -49,10 +56,10 @@ def test_durations(seconds, text):
 
 def test_downloads_are_inside_the_page(run):
     links = dict(re.findall(r'<a download="([^"]+)" href="([^"]+)"', downloads(run, "kumar2018/transfer").html))
-    rows = links.pop("kumar2018_esc-esc50-rows.csv")
+    rows = links.pop("kumar2018-transfer-esc50-rows.csv")
     content = base64.b64decode(rows.removeprefix("data:text/csv;base64,"))
     assert content == (run.folder / "rows.csv").read_bytes()
-    table = base64.b64decode(links.pop("kumar2018_esc-esc50-tsne.csv").split(",")[1])
+    table = base64.b64decode(links.pop("kumar2018-transfer-esc50-tsne.csv").split(",")[1])
     assert pd.read_csv(io.BytesIO(table)).to_dict("list") == {"clip": ["a"], "x": [0.1]}
     assert links == {"transfer.ipynb": "../_sources/kumar2018/transfer.ipynb"}
 
@@ -69,37 +76,3 @@ def test_a_citation_is_its_bibtex():
     assert "@inproceedings{Kumar2018" in shown.html
     assert "<details>" in shown.html
     assert "```bibtex" in shown.markdown
-
-
-def test_the_account_shows_every_row_and_asks_nothing_of_the_network(run):
-    rows = scorecard_rows([run])
-    page = account(rows)
-    assert re.findall(r'<th scope="row">(C\d+)</th>', page.html) == rows["id"].tolist()
-    assert re.findall(r'data-status="(\w+)"', page.html) == rows["status"].tolist()
-    assert not re.search(r"https?://|//cdn|src=|@import|url\(", page.html)
-    assert "84.0 [82.0, 86.0]" in page.html
-    assert "<td>0.0058</td>" in page.html, "published values stand as printed"
-    assert "another task: compare directions, not values" in page.html
-    for status in STATUSES:
-        assert f"<option>{status}</option>" in page.html
-
-
-def test_the_scorecards_downloads_are_its_rows(run):
-    rows = scorecard_rows([run])
-    links = dict(re.findall(r'<a download="([^"]+)" href="([^"]+)"', scorecard_downloads(rows).html))
-    assert json.loads(base64.b64decode(links["scorecard.json"].split(",")[1])) == json_rows(rows)
-    assert len(pd.read_csv(io.BytesIO(base64.b64decode(links["scorecard.csv"].split(",")[1])))) == 309
-    assert links["scorecard.ipynb"] == "_sources/scorecard.ipynb"
-
-
-def test_the_runs_behind_the_statuses_are_listed(run, make_run):
-    table = runs_table([run], [make_run("demo", [CELL])]).markdown
-    assert "| recorded | kumar2018_esc | esc50 | restaged |" in table
-    assert "| this build | kumar2018_esc | demo | synthetic |" in table
-    assert "No run yet" in runs_table([], []).markdown
-
-
-def test_meanings_and_counts_cover_the_six_statuses():
-    assert tuple(MEANINGS) == STATUSES
-    assert all(status in legend().html for status in STATUSES)
-    assert counts_table(status_counts(scorecard_rows([]))).markdown.rstrip(" |").endswith("309")

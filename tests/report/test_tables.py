@@ -3,12 +3,10 @@
 import math
 import re
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from companion.report.comparison import compare
-from companion.report.display import Shown, scrolling
+from companion.report.shown import Shown, scrolling
 from companion.report.symbols import as_html, as_mathtext
 from companion.report.tables import comparison_table, fold_table, number, plain_table
 
@@ -72,19 +70,6 @@ def test_without_any_result_the_published_values_stand_alone():
 def test_wide_content_scrolls_inside_its_own_region(shown):
     assert shown["Table2 right"].html.startswith('<div class="companion-scroll" role="region" tabindex="0"')
     assert 'aria-label="&lt;&quot;"' in scrolling("", '<"')
-
-
-def test_nothing_measured_is_lost_or_moved(make_run):
-    rng = np.random.default_rng(0)
-    lines = [
-        (*CELL[:2], f"row {n}", f"column {m}", "AP", *np.sort(rng.random(3))[[1, 0, 2]]) for n in range(3) for m in "ab"
-    ]
-    run = make_run("esc50", lines)
-    compared = compare("Kumar2018", "Table2 right", {"esc50": run})
-    ((source, column),) = compared.columns
-    assert source.run is run
-    for _, _, row, name, measure, value, low, high in lines:
-        assert column.loc[(row, name, measure), ["value", "ci_low", "ci_high"]].tolist() == [value, low, high]
 
 
 def test_folds_stand_beside_their_mean():

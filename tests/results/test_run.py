@@ -1,5 +1,7 @@
 """Run folders: what is written is what is read, and damage is named."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from companion.checkout import recorded_folder
 from companion.errors import DataError, StoreError
 from companion.results.rows import COLUMNS
-from companion.results.run import Run, read_run, recorded, recorded_runs, write_run
+from companion.results.run import read_run, recorded, recorded_runs, write_run
 
 LINE = ("Kumar2018", "Table2 right", "N_S", "F1 max", "accuracy %", 0.1 + 0.2, 0.25, 1 / 3)
 CONTROL = ("Kumar2018", "Table2 controls", "NA", "None", "accuracy %", 1e-300, np.nan, np.nan)
@@ -126,19 +128,26 @@ def test_a_table_that_was_handed_out_is_its_readers(make_run):
     assert run.table("tsne")["x"].tolist() == [1]
 
 
-def test_two_that_write_one_folder_leave_one_whole_run(make_run):
-    """The folder is replaced by a rename, so a reader sees one run or the other."""
-    first = make_run(lines=[LINE])
-    made: list[Run] = []
-    to_csv = pd.DataFrame.to_csv
+def test_writers_of_one_folder_leave_one_whole_run(make_run):
+    def write(line):
+        for _ in range(30):
+            make_run(lines=[line])
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, (LINE, CONTROL, LINE)))
+    run = make_run(lines=[LINE])
+    assert read_run(run.folder).rows.equals(run.rows)
+    assert [path.name for path in run.folder.parent.iterdir()] == [run.folder.name]
+
+
+def test_the_earlier_run_stands_until_the_new_one_is_whole(make_run, monkeypatch):
+    run = make_run(lines=[LINE])
+    to_csv, seen = pd.DataFrame.to_csv, []
 
     def meanwhile(self, *arguments, **options):
-        assert read_run(first.folder).rows["row"].tolist() == ["N_S"]
-        made.append(first)
+        seen.append(read_run(run.folder).rows["row"].tolist())
         return to_csv(self, *arguments, **options)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pd.DataFrame, "to_csv", meanwhile)
-        make_run(lines=[CONTROL])
-    assert made
-    assert read_run(first.folder).rows["row"].tolist() == ["NA"]
+    monkeypatch.setattr(pd.DataFrame, "to_csv", meanwhile)
+    make_run(lines=[CONTROL], tables={"tsne": pd.DataFrame({"x": [1]})})
+    assert seen == [["N_S"], ["N_S"]]

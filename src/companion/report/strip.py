@@ -76,8 +76,9 @@ def downloads(run: Run, page: str) -> Shown:
         page: Page of the book without suffix, for instance ``kumar2018/transfer``.
     """
     tables = {"rows": run.rows, **{name: run.table(name) for name in run.table_names}}
+    file = f"{run.experiment.replace('/', '-')}-{run.profile}"
     links = [
-        download_link(f"{run.experiment}-{run.profile}-{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        download_link(f"{file}-{name}.csv", table.to_csv(index=False, lineterminator="\n"))
         for name, table in tables.items()
     ]
     words = (

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from companion.report.sounds import PEAK, Picture, log_mel_grid, players, pooled
+from companion.audio import Audio
+from companion.report.players import PEAK, Picture, excerpt, log_mel_grid, players, pooled
 
 
 def test_a_player_carries_its_sound_and_no_address():
@@ -47,3 +48,14 @@ def test_pooling_keeps_a_click_visible():
     small = pooled(log_mel)
     assert small.shape == (10, 4)
     assert np.argwhere(small == 0).tolist() == [[4, 1]]
+
+
+@pytest.mark.parametrize(("onset", "heard_at"), [(2.0, 0.1), (4.8, None), (0.0, 0.0)])
+def test_an_excerpt_starts_just_before_the_event_and_stays_inside(onset, heard_at):
+    samples = np.zeros(5 * 44_100, dtype=np.float32)
+    samples[round(onset * 44_100) :] = 1
+    heard = excerpt(Audio(samples, 44_100), onset, 1.25, 22_050)
+    assert heard.sample_rate == 22_050
+    assert heard.duration == pytest.approx(1.25, abs=1e-3)
+    if heard_at is not None:
+        assert np.argmax(heard.samples > 0.5) / 22_050 == pytest.approx(heard_at, abs=0.01)

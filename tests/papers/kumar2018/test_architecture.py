@@ -9,7 +9,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from companion.models.description import layer_table
 from companion.models.weak_cnn import WeakCNN
-from companion.report.architecture import architecture, layer_listing, shape_words, steps
+from companion.papers.kumar2018.architecture import architecture, layer_listing, shape_words, steps
 from companion.transfer import METHODS
 
 BLOCKS = ["input", *(f"B{i}" for i in range(1, 7)), "F1", "F2", "P"]

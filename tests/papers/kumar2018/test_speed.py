@@ -1,10 +1,13 @@
 """Times beside operations: every dot is a line of the run, published ratios only beside networks of full width."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from companion.report import speed
+from companion.papers.kumar2018 import speed
+from companion.report.tables import comparison_table
 
 
 @pytest.fixture
@@ -27,13 +30,22 @@ def timed(make_run):
         )  # fmt: skip
         words = ("Kumar2018", "Time by length, CPU", "Train time 1 epoch, 10 s", "N_S", "relative time")
         tables = {"relative": relative, "times": times, "cost": cost}
-        return make_run(profile, [(*words, 0.6, 0.55, 0.7)], tables, experiment="kumar2018_times")
+        return make_run(profile, [(*words, 0.6, 0.55, 0.7)], tables, experiment="kumar2018/network")
 
     return make
 
 
+def page(recorded, build):
+    """What the page of this chapter has of its runs."""
+
+    def table(item):
+        return comparison_table("Kumar2018", item, recorded, build)
+
+    return SimpleNamespace(recorded=recorded, build=build, table=table)
+
+
 def test_published_ratios_stand_beside_full_width_only(timed):
-    figure = speed.ratio_by_length({"esc50": timed("esc50")}, timed("demo"))
+    figure = speed.ratio_by_length(page({"esc50": timed("esc50")}, timed("demo")))
     recorded, build = ([str(line.get_label()) for line in axis.lines] for axis in figure.axes)
     assert [label for label in recorded if "published" in label] == ["training, published", "inference, published"]
     assert not [label for label in build if "published" in label]
@@ -42,7 +54,7 @@ def test_published_ratios_stand_beside_full_width_only(timed):
 
 
 def test_the_line_is_counted_and_the_dots_are_timed(timed):
-    (axis,) = speed.ratio_by_length({}, timed("demo")).axes
+    (axis,) = speed.ratio_by_length(page({}, timed("demo"))).axes
     assert axis.lines[0].get_ydata().tolist() == [1.0, 0.5]
     training = axis.containers[0].lines
     assert training[0].get_ydata().tolist() == [0.6]
@@ -51,7 +63,7 @@ def test_the_line_is_counted_and_the_dots_are_timed(timed):
 
 def test_tables_say_what_the_run_says(timed):
     run = timed("demo")
-    assert "| 10.0 | training | 4.0 | 6.0 |" in speed.time_table({}, run).markdown
+    assert "| 10.0 | training | 4.0 | 6.0 |" in speed.time_table(page({}, run)).markdown
     assert "| 10.0 | 862 | 12 | 3.0 | 6.0 | 0.500 |" in speed.cost_table(run).markdown
-    both = speed.by_length({"esc50": timed("esc50")}, run).markdown
+    both = speed.by_length(page({"esc50": timed("esc50")}, run)).markdown
     assert both.count("Train time 1 epoch, 10 s") == 1, "one table for both sources"
