@@ -19,7 +19,7 @@ from companion.datasets.esc50 import straddling_recordings
 from companion.experiment import Experiment, Findings, Part, Task
 from companion.papers.kumar2018 import tagging
 from companion.papers.kumar2018.adaptation import Target, columns, load_target, trunks
-from companion.papers.kumar2018.cell_rows import Table, item_of, paired_rows, row_of, source_rows
+from companion.papers.kumar2018.cell_rows import Table, adapted_gain, item_of, paired_rows, row_of, source_rows
 from companion.papers.kumar2018.cells import (
     OWN_OUTPUT,
     PLAIN,
@@ -147,6 +147,7 @@ def result_rows(rows: Rows, cells: Cells) -> Table:
         table.accuracy(key, item_of(key, TABLE, "Table2 controls"), row_of(key))
     paired_rows(table, PLAIN, "Paired")
     paired_rows(table, STANDARDISED, "Paired, standardised")
+    adapted_gain(table)
     crossing = straddling_recordings(target.dataset.clips)
     if crossing:
         table.again(TABLE, "without recordings in two folds", ~np.isin(target.recordings, list(crossing)))
