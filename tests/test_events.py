@@ -153,7 +153,14 @@ def test_table_round_trip(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["clip,onset\n1,2\n", "clip,onset,offset,recording,label,fold,author\nx,1.5,2,3,dog,1,A\n"]
+    "text",
+    [
+        "clip,onset\n1,2\n",
+        "clip,onset,offset,recording,label,fold,author\nx,1.5,2,3,dog,1,A\n",
+        "clip,onset,offset,recording,label,fold,author\nx,5,5,3,dog,1,A\n",
+        "clip,onset,offset,recording,label,fold,author\nx,-5,5,3,dog,1,A\n",
+        "clip,onset,offset,recording,label,fold,author\n" + "x" * 200_000 + ",0,5,3,dog,1,A\n",
+    ],
 )
 def test_damaged_and_missing_tables(tmp_path, text):
     path = tmp_path / "events.csv"

@@ -17,8 +17,11 @@ from companion.errors import AudioError
 
 Samples = NDArray[np.float32]
 
+READ = 2**20
+"""Values read at a time: a clip of ten seconds in one piece, whatever length a header makes up."""
+
 BLOCK = 2**16
-"""Samples read and written at a time: libsndfile's Vorbis encoder overflows the stack on a minute in one piece."""
+"""Samples written at a time: libsndfile's Vorbis encoder overflows the stack on a minute in one piece."""
 
 LOUDEST = 1000.0
 """Amplitude. Sixty decibels above full scale there are no recordings, but integers that were never scaled."""
@@ -138,7 +141,7 @@ def _read(file: soundfile.SoundFile, path: Path) -> Samples:
         )
     samples = np.empty(file.frames, dtype=np.float32)
     n = 0
-    while len(block := file.read(BLOCK // file.channels, dtype="float32", always_2d=True)):
+    while len(block := file.read(READ // file.channels, dtype="float32", always_2d=True)):
         samples[n : n + len(block)] = mix_down(block)
         n += len(block)
     stated = file.frames + _cut_off(file)

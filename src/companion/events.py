@@ -178,7 +178,7 @@ def read_table(path: Path) -> list[EventCut]:
         raise DataError(f"no event table at {path}", expected="a csv of event cuts", repair=repair)
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            return [
+            cuts = [
                 EventCut(
                     clip=row["clip"],
                     onset=int(row["onset"]),
@@ -190,7 +190,11 @@ def read_table(path: Path) -> list[EventCut]:
                 )
                 for row in csv.DictReader(lines)
             ]
-    except (KeyError, ValueError, TypeError) as error:
+        wrong = next((row for row in cuts if not 0 <= row.onset < row.offset), None)
+        if wrong is not None:
+            raise ValueError(f"an event of {wrong.clip} from {wrong.onset} to {wrong.offset}")
+        return cuts
+    except (OSError, csv.Error, KeyError, ValueError, TypeError) as error:
         names = ", ".join(field.name for field in fields(EventCut))
         raise DataError(
             f"event table {path} is damaged: {error}", expected=f"columns {names}", repair=repair

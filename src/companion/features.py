@@ -33,7 +33,6 @@ class LogMel:
 
     Args:
         name: Stable name, part of every stored feature's key.
-        version: Raised whenever the values change.
         sample_rate: Hz; recordings at another rate are refused.
         n_fft: Window and transform length in samples.
         hop_length: Samples between frames.
@@ -44,7 +43,6 @@ class LogMel:
     """
 
     name: str
-    version: int = 3
     sample_rate: int = 44100
     n_fft: int = 1024
     hop_length: int = 512
@@ -67,13 +65,11 @@ class Mfcc:
         name: Stable name, part of every stored feature's key.
         log_mel: The spectrogram they are taken from.
         n_mfcc: Coefficients kept, from the zeroth.
-        version: Raised whenever the values change.
     """
 
     name: str
     log_mel: LogMel
     n_mfcc: int = 20
-    version: int = 1
 
     @property
     def sample_rate(self) -> int:

@@ -1,5 +1,7 @@
 """ESC-50 in its official layout: what is read, what is repaired, what is refused."""
 
+import errno
+import hashlib
 import os
 import shutil
 
@@ -116,6 +118,17 @@ def test_fingerprint_covers_labels_and_bytes(make_esc50, tmp_path):
     file.unlink()
     with pytest.raises(DataError, match="missing"):
         ESC50(moved.folder).fingerprint()
+
+
+def test_a_file_that_cannot_be_read_to_its_end(make_esc50, tmp_path, monkeypatch):
+    corpus = ESC50(make_esc50(tmp_path / "ESC-50"))
+
+    def failing(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(hashlib, "file_digest", failing)
+    with pytest.raises(DataError, match=rf"{corpus.path(corpus.clips[0]).name}: Input/output error"):
+        corpus.fingerprint()
 
 
 def test_missing_folder(tmp_path):

@@ -2,13 +2,14 @@
 
 import pytest
 
+from companion.checkout import event_table
 from companion.datasets import esc50_mixtures
 from companion.datasets.esc50 import ESC50, STRADDLING_RECORDINGS
-from companion.datasets.esc50_mixtures import TARGET_FOLDS, TEST_FOLDS, source_cuts, source_mixtures
+from companion.datasets.esc50_mixtures import source_mixtures
+from companion.datasets.esc50_parts import author_of, outside_esc10
 from companion.errors import DataError
 from companion.events import EventCut, read_table
 from companion.mixtures import MixtureRule
-from companion.report.repository import checkout
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_a_source_without_the_target_is_drawn(made_up):
 
 
 def test_a_source_of_the_targets_classes_is_refused(made_up, monkeypatch):
-    monkeypatch.setattr(esc50_mixtures, "source_cuts", lambda corpus, cuts: cuts)
+    monkeypatch.setattr(esc50_mixtures, "outside_esc10", lambda corpus, cuts: cuts)
     with pytest.raises(DataError, match=r"sounds of ESC-10.*dog") as caught:
         draw(*made_up)
     assert caught.value.expected
@@ -55,39 +56,41 @@ def test_a_target_without_clips_is_refused(made_up, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def esc50_source(esc50_root):
-    corpus = ESC50(esc50_root)
-    table = read_table(checkout() / "data" / "events" / "esc50.csv")
-    return corpus, table, source_mixtures(corpus, table, sizes={"train": 300, "validation": 60}, seed=0)
+def real(esc50_root):
+    return ESC50(esc50_root), read_table(event_table())
 
 
-def test_source_and_target_share_no_class_and_no_recording(esc50_source):
-    corpus, table, source = esc50_source
+@pytest.mark.parametrize("sizes", [{"train": 200, "validation": 40}, {"train": 100, "validation": 40, "test": 60}])
+def test_source_and_target_share_no_class_and_no_recording(real, sizes):
+    corpus, table = real
     target = ESC50(corpus.folder, esc10_only=True)
     target_recordings = {clip.recording for clip in target.clips}
+    source = source_mixtures(corpus, table, sizes=sizes, seed=0)
     assert len(source.classes) == 40
     assert not set(source.classes) & set(target.classes)
-    clips = {clip.id: clip for clip in corpus.clips}
-    for recipe in source.recipes.values():
-        heard = [placement.event.clip for placement in recipe.placements] + list(recipe.bed)
-        for clip in heard:
-            assert clips[clip].recording not in target_recordings
-            assert clips[clip].label not in target.classes
-    left_out = {row.recording for row in table if row.label in source.classes} - {
-        row.recording for row in source_cuts(corpus, table)
-    }
-    assert left_out == set(STRADDLING_RECORDINGS)
+    heard = {name for recipe in source.recipes.values() for name in recipe.clips}
+    clips = [clip for clip in corpus.clips if clip.id in heard]
+    assert len(clips) == len(heard)
+    assert not {clip.recording for clip in clips} & target_recordings
+    assert not {clip.label for clip in clips} & set(target.classes)
 
 
-@pytest.mark.parametrize("folds", [TARGET_FOLDS, TEST_FOLDS], ids=["for another target", "with a test split"])
-def test_splits_share_no_recording_not_even_in_a_bed(esc50_source, folds):
-    corpus, table, _ = esc50_source
-    source = source_mixtures(corpus, table, sizes=dict.fromkeys(folds, 100), folds=folds, seed=0)
-    clips = {clip.id: clip for clip in corpus.clips}
-    heard: dict[str, set[str]] = {split: set() for split in folds}
-    for recipe in source.recipes.values():
-        for clip in [placement.event.clip for placement in recipe.placements] + list(recipe.bed):
-            assert clips[clip].fold in folds[recipe.split]
-            heard[recipe.split].add(clips[clip].recording)
-    assert all(not heard[a] & heard[b] for a in folds for b in folds if a < b)
+def test_only_the_straddling_recordings_of_the_forty_classes_are_left_out(real):
+    corpus, table = real
+    target = ESC50(corpus.folder, esc10_only=True)
+    outside = {row.recording for row in table if row.label not in target.classes}
+    assert outside - {row.recording for row in outside_esc10(corpus, table)} == set(STRADDLING_RECORDINGS)
+
+
+@pytest.mark.parametrize("splits", [("train", "validation"), ("train", "validation", "test")])
+def test_splits_share_no_recording_and_no_author_not_even_in_a_bed(real, splits):
+    corpus, table = real
+    source = source_mixtures(corpus, table, sizes=dict.fromkeys(splits, 100), seed=0)
+    of_clip = {row.clip: {row.recording, author_of(row)} for row in table}
+    heard = {
+        split: set().union(*(of_clip[name] for recipe in source.recipes.values() if recipe.split == split
+                             for name in recipe.clips))
+        for split in splits
+    }  # fmt: skip
     assert all(heard.values())
+    assert all(not heard[a] & heard[b] for a in splits for b in splits if a < b)

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from companion.audio import header
 from companion.datasets.audioset_lists import Segment
+from companion.datasets.base import opened
 from companion.errors import AudioError, DataError
 from companion.features import NS_LOG_MEL, n_frames
 
@@ -121,9 +122,9 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
 
 def excerpt_digest(path: Path, block: int = 4096) -> str:
     """Digest of a file's size and three blocks of its bytes: 80 GB need not be read to notice a changed file."""
-    size = path.stat().st_size
-    content = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        content = hashlib.sha256(str(size).encode())
         for start in sorted({0, max(0, (size - block) // 2), max(0, size - block)}):
             file.seek(start)
             content.update(file.read(block))

@@ -2,12 +2,15 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
+from pathlib import Path
 
 from companion import code
 from companion.audio import Audio
-from companion.errors import printable
+from companion.errors import DataError, printable
 
 
 @dataclass(frozen=True, order=True)
@@ -51,6 +54,24 @@ class Clip:
     def sequence(self) -> tuple[str, ...]:
         """Event classes in the order of their onsets."""
         return tuple(event.label for event in sorted(self.strong))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """Open a clip's file for its bytes.
+
+    Raises:
+        DataError: It cannot be read, or not to its end.
+    """
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror or error}",
+            expected="a file that can be read, and stays where it is",
+            repair="give yourself the right to read it, and run again",
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from companion.audio import Audio, fit_length, header, load
-from companion.datasets.base import Clip, Dataset, Validation
+from companion.datasets.base import Clip, Dataset, Validation, opened
 from companion.datasets.dcase2016_lists import (
     FOLDER,
     GROUPS,
@@ -158,7 +158,7 @@ class TUTScenes2016(Dataset):
     def _content(self) -> str:  # nine gigabytes of reading, once per corpus object
         content = hashlib.sha256()
         for clip in self.clips:
-            with self.path(clip).open("rb") as file:
+            with opened(self.path(clip)) as file:
                 content.update(hashlib.file_digest(file, "sha256").digest())
         return content.hexdigest()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from companion.audio import Audio, fit_length, header, load
-from companion.datasets.base import Clip, Dataset, Validation
+from companion.datasets.base import Clip, Dataset, Validation, opened
 from companion.datasets.download import registered, unpacked
 from companion.datasets.esc50_list import REPAIR, read_list
 from companion.errors import AudioError, DataError
@@ -156,7 +156,7 @@ class ESC50(Dataset):
     def _content(self) -> str:  # two seconds of reading, once per corpus object
         content = hashlib.sha256()
         for clip in self.clips:
-            with self.path(clip).open("rb") as file:
+            with opened(self.path(clip)) as file:
                 content.update(hashlib.file_digest(file, "sha256").digest())
         return content.hexdigest()
 

@@ -51,14 +51,12 @@ def source_mixtures(
     tested = sizes.get("test", 0) > 0
     # for scenes authors are dealt over all classes: ESC-10's recordings are heard there, too
     parts = cuts_by_part(allowed, deal_authors(cuts, PARTS) if tested else deal_authors(allowed, SOURCE_PARTS))
-    splits = {name: parts[name] for name in SOURCE_PARTS}
-    splits |= {"test": [row for name in HELD_OUT for row in parts[name]]} if tested else {}
+    splits = {name: parts.get(name, []) for name in SOURCE_PARTS if sizes.get(name)}
+    splits |= {"test": [row for name in HELD_OUT for row in parts.get(name, [])]} if tested else {}
     recipes = [
         recipe
         for split, chosen in splits.items()
-        for recipe in draw_recipes(
-            chosen, split, sizes.get(split, 0), rule, corpus.sample_rate, rng, not_in_beds=STEADY
-        )
+        for recipe in draw_recipes(chosen, split, sizes[split], rule, corpus.sample_rate, rng, not_in_beds=STEADY)
     ]
     source = Mixtures(recipes, corpus, sorted({row.label for row in allowed}))
     _refuse_target(source, ESC50(corpus.folder, esc10_only=True))
