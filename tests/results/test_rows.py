@@ -16,9 +16,8 @@ COMMON = {"experiment": "p/c", "paper": "P", "profile": "demo", "evidence": "syn
 
 def test_what_is_added_stands_in_its_row():
     rows = Rows()
-    rows.add(
-        "T1", "N_S", "F1", "accuracy %", Interval(0.5, 0.4, 0.7, 40, 30, 3, 0.02, note="one-sided"), "a note", scale=100
-    )
+    found = Interval(0.5, 0.4, 0.7, 40, 30, 3, 0.02, note="one-sided")
+    rows.add("T1", "N_S", "F1", "accuracy %", found, "a note", scale=100)
     rows.add("T1", "N_S", "F2", "count", bare(7, n_clips=5), data="another corpus")
     first, second = rows.frame(**COMMON).to_dict("records")
     assert set(first) == set(COLUMNS)
