@@ -11,7 +11,7 @@ from companion.errors import DataError
 from companion.results.published import read_text_table
 from companion.results.rules import Comparison, Figure, parse_claim, parse_figure
 
-COLUMNS = ["id", "kind", "answers", "rule", "claimed", "test", "needs", "criterion"]
+COLUMNS = ["id", "kind", "answers", "rule", "claimed", "test", "needs", "criterion", "changed"]
 KINDS = ("cell", "figure", "claim", "fact", "cited")
 MAPPING_COLUMNS = ["paper", "class", "esc50_class", "reason"]
 
@@ -26,22 +26,24 @@ class Criterion:
             proved by a test) or ``cited`` (others' number).
         answers: ``real`` when any real audio can answer, ``official`` when only the paper's own data can.
         claim: Comparisons of a claim; empty otherwise, and while none is written.
-        figure: Table behind a figure, or None.
+        figure: Tables behind a figure; empty otherwise.
         claimed: The size a claim prints, in the unit of its comparison; NaN where it prints none.
         test: ``file::test`` that proves a fact; empty while there is none.
         needs: Data needed on the paper's terms.
         words: The criterion in words.
+        changed: What was changed after some run had been seen, and why; empty for the first wording.
     """
 
     id: str
     kind: str
     answers: str
     claim: tuple[Comparison, ...]
-    figure: Figure | None
+    figure: tuple[Figure, ...]
     claimed: float
     test: str
     needs: str
     words: str
+    changed: str = ""
 
 
 def load_criteria(folder: Path | None = None) -> dict[str, Criterion]:
@@ -62,11 +64,12 @@ def _criterion(row: pd.Series) -> Criterion:
         kind=row["kind"],
         answers=row["answers"],
         claim=parse_claim(row["rule"]) if row["kind"] == "claim" and row["rule"] else (),
-        figure=parse_figure(row["rule"]) if row["kind"] == "figure" else None,
+        figure=parse_figure(row["rule"]) if row["kind"] == "figure" else (),
         claimed=float(row["claimed"] or math.nan),
         test=row["test"],
         needs=row["needs"],
         words=row["criterion"],
+        changed=row["changed"],
     )
 
 

@@ -7,9 +7,10 @@ A claim is one or more comparisons joined by ``and``::
 
 A term is a published id, which stands for the measured row with the same words, a key in brackets
 (item | row | column | measure), or a number. A figure names the table that must have been recorded and the columns
-it must hold, and where these do not tell, a row that says what it was drawn from::
+it must hold, and where these do not tell, a row that says what it was drawn from; several tables are all needed::
 
     table: tsne [x; y] with [Fig2 top-left | t-SNE, N_S F1 max | trustworthiness | share, 0 to 1]
+    table: predictions [label] and table: relations [scene; event]
 """
 
 import math
@@ -32,7 +33,7 @@ _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     "==": operator.eq,
 }
-_TABLE = re.compile(r"table: (\w+) \[([^\]]+)\](?: with (\[[^\]]+\]))?")
+_TABLE = re.compile(r"(\w+) \[([^\]]+)\](?: with (\[[^\]]+\]))?")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Figure:
-    """The table that holds a figure, the columns it needs, and a row that must go with it."""
+    """A table behind a figure, the columns it needs, and a row that must go with it."""
 
     table: str
     columns: tuple[str, ...]
@@ -90,17 +91,23 @@ def parse_claim(rule: str) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def parse_figure(rule: str) -> Figure:
-    """Table, columns and row of a figure's rule.
+def parse_figure(rule: str) -> tuple[Figure, ...]:
+    """Tables behind a figure, each with its columns and row.
 
     Raises:
-        DataError: The rule does not follow the grammar.
+        DataError: A part does not follow the grammar.
+
+    Example:
+        >>> [part.table for part in parse_figure("table: maps [x; y] and table: lists [scene]")]
+        ['maps', 'lists']
     """
-    match = _TABLE.fullmatch(rule)
-    if match is None:
-        raise DataError(f"cannot read the rule {rule!r}", expected="table: NAME [COLUMN; COLUMN]")
-    columns = tuple(name.strip() for name in match[2].split(";"))
-    return Figure(match[1], columns, match[3] or "")
+    found = []
+    for part in rule.removeprefix("table: ").split(" and table: "):
+        match = _TABLE.fullmatch(part)
+        if match is None or not rule.startswith("table: "):
+            raise DataError(f"cannot read the rule {rule!r}", expected="table: NAME [COLUMN; COLUMN]")
+        found.append(Figure(match[1], tuple(name.strip() for name in match[2].split(";")), match[3] or ""))
+    return tuple(found)
 
 
 def measure(

@@ -1,7 +1,7 @@
 """What one run says of one published row: its number, and a verdict that an interval must carry."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -180,13 +180,16 @@ def _claim(criterion: Criterion, paper: str, reader: Reader) -> Verdict | None:
     return Verdict(shown.value, shown.low, shown.high, words, agrees)
 
 
-def _figure(rule: Figure, paper: str, reader: Reader) -> Verdict | None:
-    """A figure is answered by the table behind it, whole, and drawn from what the paper's is drawn from."""
-    run = reader.run
-    if rule.table not in run.table_names or (rule.row and reader.row(paper, rule.row) is None):
-        return None
-    table = run.table(rule.table)
-    if not set(rule.columns) <= set(table.columns) or table[list(rule.columns)].isna().to_numpy().any():
-        return None
-    words = NOT_COMPARABLE if run.evidence == "synthetic" else f"drawn from {len(table)} lines of {rule.table}.csv"
+def _figure(rules: Sequence[Figure], paper: str, reader: Reader) -> Verdict | None:
+    """A figure is answered by the tables behind it, whole, and drawn from what the paper's is drawn from."""
+    run, lengths = reader.run, {}
+    for rule in rules:
+        if rule.table not in run.table_names or (rule.row and reader.row(paper, rule.row) is None):
+            return None
+        table = run.table(rule.table)
+        if not set(rule.columns) <= set(table.columns) or table[list(rule.columns)].isna().to_numpy().any():
+            return None
+        lengths[rule.table] = len(table)
+    drawn = " and ".join(f"{length} lines of {name}.csv" for name, length in lengths.items())
+    words = NOT_COMPARABLE if run.evidence == "synthetic" else f"drawn from {drawn}"
     return Verdict(math.nan, math.nan, math.nan, words)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from companion.models.weak_cnn import WeakCNN
-from companion.papers.kumar2018 import cells, transfer
+from companion.papers.kumar2018 import cells, tagging, transfer
 from companion.papers.kumar2018.source import train, trained, untrained, weights_digest
 from companion.results.published import load_published
 from papers.kumar2018.tiny import TINY_TRANSFER
@@ -27,6 +27,7 @@ def of_fold(tables, fold):
         "predictions": said.reset_index(drop=True),
         "C": probes[["trunk", "row", "column", "probe", f"C, fold {fold}"]],
         "curves": curves[curves["fold"] == fold].reset_index(drop=True),
+        "choices": tables["choices"][tables["choices"]["fold"] == fold].reset_index(drop=True),
     }
 
 
@@ -47,7 +48,8 @@ def test_sounds_of_a_test_fold_decide_nothing_but_their_own_predictions(shared, 
     other = computed(Disturbed(events_world, noise=half))
     one, two = (of_fold(found.tables, FOLD) for found in (transferred, other))
     kept = ~one["predictions"]["clip"].isin(half)
-    assert_equal({"C": one["C"], "curves": one["curves"]}, {"C": two["C"], "curves": two["curves"]})
+    learned = ("C", "curves", "choices")
+    assert_equal({name: one[name] for name in learned}, {name: two[name] for name in learned})
     pd.testing.assert_frame_equal(one["predictions"][kept], two["predictions"][kept], check_exact=True)
     assert not one["predictions"][~kept].equals(two["predictions"][~kept]), "noise is heard where it is"
 
@@ -56,7 +58,7 @@ def test_sounds_of_a_test_fold_decide_nothing_but_their_own_predictions(shared, 
 def test_a_representation_that_holds_the_label_fills_exactly_its_cells(shared, events_world, column, monkeypatch):
     """Planted in the trained trunk's representations only: the controls stay at chance, and so do other columns."""
     task = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
-    source = transfer.source_networks(task)[0]
+    source = tagging.source_networks(task)[0]
     labels = np.array([events_world.classes.index(clip.label) for clip in events_world.clips])
     rng = np.random.default_rng(0)
 
@@ -90,13 +92,13 @@ def cells_of(task, world):
 def test_what_an_adapted_network_is_read_by_is_its_own(shared, transferred, events_world, method, monkeypatch):
     """Adapted representations planted by method and column: each cell holds its own and no other's."""
     task = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
-    source = transfer.source_networks(task)[0]
+    source = tagging.source_networks(task)[0]
     target = cells_of(task, events_world)
     rng = np.random.default_rng(1)
     asked = []
 
-    def planted(task, network, target, given, fold, seed):
-        asked.append((given, fold, seed))
+    def planted(task, network, target, given, left_out, seed):
+        asked.append((given, left_out, seed))
         shown = {name: rng.normal(size=(len(target.labels), 8)).astype(np.float32) for name in cells.COLUMNS}
         shown["F1 avg"][:, :4] += 10 * np.eye(4, dtype=np.float32)[target.labels]
         if given == "I":
@@ -106,7 +108,7 @@ def test_what_an_adapted_network_is_read_by_is_its_own(shared, transferred, even
     monkeypatch.setattr(cells, "keep_adapted", planted)
     found = cells.Cells(target)
     found.add(cells.adapted(task, "source", source, target, method, 7, found.curves))
-    assert asked == [(method, fold, 7) for fold in (1, 2, 3)]
+    assert asked == [(method, (fold,), 7) for fold in (1, 2, 3)]
     right = {key: float((cell.predictions == target.labels).mean()) for key, (cell,) in found.found.items()}
     assert {key.row for key in right} == {f"N_T^{method}"}
     assert {key.column for key, value in right.items() if value == 1} == {"own output", "F1 avg"}
@@ -132,14 +134,14 @@ def test_every_published_cell_has_a_row_and_its_value_follows_from_the_predictio
 
 def test_controls_are_what_their_names_say(shared, events_world):
     task = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
-    source = transfer.source_networks(task)[0]
+    source = tagging.source_networks(task)[0]
     control = untrained(source.network.n_classes, source.network.width, 3)
     torch.manual_seed(3)
     drawn = WeakCNN(source.network.n_classes, width=source.network.width)
     for name, value in drawn.state_dict().items():
         assert torch.equal(control.network.state_dict()[name], value), name
     assert control.digest != source.digest
-    kept = task.keep(train, task.inputs["source"], task.settings.source, False, 0)
+    kept = task.keep(train, task.inputs["source"], task.settings.source, "recordings", 0)
     assert trained(kept).digest == source.digest
     assert dict(cells.methods(task.settings, "untrained", 0) and {"III": 1}) == {"III": 1}
     assert cells.methods(task.settings, "untrained", 1) == ()
@@ -147,13 +149,13 @@ def test_controls_are_what_their_names_say(shared, events_world):
 
 def test_a_network_from_scratch_never_hears_its_test_fold(shared, events_world):
     one, two = (
-        transfer.scratch_network(task, cells_of(task, world), FOLD).digest
+        transfer.scratch_network(task, cells_of(task, world), FOLD, 0).digest
         for world in (events_world, Disturbed(events_world, noise=events_world.of_fold(FOLD)))
         for task in [with_inputs(transfer.experiment, TINY_TRANSFER, target=world)]
     )
     assert one == two
     other = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
-    assert transfer.scratch_network(other, cells_of(other, events_world), 1).digest != one
+    assert transfer.scratch_network(other, cells_of(other, events_world), 1, 0).digest != one
 
 
 def test_settings_reach_the_optimisers(cache, events_world, monkeypatch):
@@ -171,14 +173,15 @@ def test_settings_reach_the_optimisers(cache, events_world, monkeypatch):
 
     monkeypatch.setattr(torch.optim, "Adam", Watched)
     changes = {**TINY_TRANSFER, "adaptation_lr": 3e-4, "adaptation_epochs": 3, "adaptation_batch": 7}
+    changes["weak"] = {**TINY_TRANSFER["weak"], "duration": 3.5}
     changes["source"] = {**TINY_TRANSFER["source"], "lr": 5e-3, "epochs": 2, "batch_size": 6}
     task = with_inputs(transfer.experiment, changes, target=events_world)
-    source = transfer.source_networks(task)[0]
+    source = tagging.source_networks(task)[0]
     assert rates == [5e-3]
     assert len(steps) == 2 * 24 // 6
     steps.clear()
     target = cells_of(task, events_world)
-    cells.keep_adapted(task, source, target, "II", 1, 0)
+    cells.keep_adapted(task, source, target, "II", (1,), 0)
     training = int((target.folds != 1).sum())
     assert rates == [5e-3, 3e-4]
     assert len(steps) == 3 * -(-training // 7)
@@ -220,7 +223,7 @@ def test_differences_of_exchanged_networks_exchange_their_sign(transferred, even
     def differences(exchange):
         rows = Rows()
         paired_rows(
-            Table(target, {exchange(key): value for key, value in correct.items()}, rows, 20, 0), cells.PLAIN, "P"
+            Table(target, {exchange(key): value for key, value in correct.items()}, rows), cells.PLAIN, "P"
         )
         return rows.frame(data="x").set_index(["row", "column"])["value"]
 

@@ -1,4 +1,4 @@
-"""A target task as arrays, and N_S adapted to it without one of its folds."""
+"""A target task as arrays, and N_S adapted to it without some of its folds."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -74,26 +74,27 @@ def load_target(dataset: Dataset, n_jobs: int = 1) -> Target:
     )
 
 
-def adapt_fold(
+def adapt_without(
     work: Work,
     network: Source,
     target: Target,
     method: str,
-    fold: int,
+    left_out: tuple[int, ...],
     epochs: int,
     lr: float,
     batch_size: int,
     pool_first: bool,
     seed: int,
 ) -> Value:
-    """Adapt a network to the target without one fold.
+    """Adapt a network to the target without some folds.
 
     Returns:
         Value: Each representation of every clip under the name of its column; its own ``scores``; the learning
-        ``curve`` (loss, accuracy); and ``F2 segments`` of the clips of the fold left out, end to end.
+        ``curve`` (loss, accuracy); and ``F2 segments`` of the clips left out, end to end.
     """
     outputs = trunks(network, target, work.device)
-    training = np.flatnonzero(target.folds != fold)
+    out = np.isin(target.folds, left_out)
+    training = np.flatnonzero(~out)
     result = adapt(
         network.network,
         method,
@@ -109,7 +110,7 @@ def adapt_fold(
     )
     curve = np.array([[row["loss"], row["accuracy"]] for row in result.curve])
     found = {**columns(represent(result.network, outputs)), "scores": own_scores(result.network, outputs)}
-    _, events = segment_outputs(result.network, [outputs[i] for i in np.flatnonzero(target.folds == fold)])
+    _, events = segment_outputs(result.network, [outputs[i] for i in np.flatnonzero(out)])
     return Value({**found, "curve": curve} | ({} if events is None else {"F2 segments": np.concatenate(events)}))
 
 

@@ -10,7 +10,7 @@ from companion.evaluation.influence import Linearised, mean_score
 from companion.evaluation.intervals import Interval, interval
 from companion.evaluation.units import units_of
 from companion.papers.kumar2018.adaptation import COLUMNS, Target
-from companion.papers.kumar2018.cells import OWN_OUTPUT, PLAIN, STANDARDISED, Cells, Key
+from companion.papers.kumar2018.cells import OWN_OUTPUT, PLAIN, STANDARDISED, Key
 from companion.papers.kumar2018.source import Source
 from companion.results.rows import Rows, bare
 
@@ -25,10 +25,14 @@ class Table:
         target: The task.
         correct: Was each clip right, 0 to 1? One array a cell. Shape: ``(S, N)``.
         rows: Where rows go.
+        kept: Clips that count; None for all. Shape: ``(N,)``.
     """
 
-    def __init__(self, target: Target, correct: Mapping[Key, NDArray[Any]], rows: Rows) -> None:
+    def __init__(
+        self, target: Target, correct: Mapping[Key, NDArray[Any]], rows: Rows, kept: NDArray[np.bool_] | None = None
+    ) -> None:
         self.target, self.correct, self.rows = target, dict(correct), rows
+        self.kept = np.ones(len(target.labels), dtype=bool) if kept is None else kept
 
     def accuracy(
         self,
@@ -37,13 +41,20 @@ class Table:
         row: str = "",
         column: str = "",
         note: str = "",
-        measure: str = "accuracy %",
         kept: NDArray[np.bool_] | None = None,
     ) -> Interval:
         """Add the accuracy of a cell in percent: the mean over folds, as published. ``kept``: clips that count."""
         found = self.interval(self.correct[key].astype(float), kept)
-        self.rows.add(item, row or key.row, column or key.column, measure, found, note, scale=100)
+        self.rows.add(item, row or key.row, column or key.column, "accuracy %", found, note, scale=100)
         return found
+
+    def again(self, item: str, suffix: str, kept: NDArray[np.bool_]) -> None:
+        """Add the fourteen published cells and their paired tests once more, for some of the clips."""
+        some = Table(self.target, self.correct, self.rows, kept)
+        for key in self.correct:
+            if key.trunk == "source" and key.probe == PLAIN and key.column in COLUMNS:
+                some.accuracy(key, f"{item}, {suffix}")
+        paired_rows(some, PLAIN, f"Paired, {suffix}")
 
     def difference(
         self, a: Key, b: Key, item: str, row: str, column: str, kept: NDArray[np.bool_] | None = None
@@ -64,9 +75,9 @@ class Table:
     def linearised(self, scores: NDArray[Any], kept: NDArray[np.bool_] | None = None) -> Linearised:
         """The mean over folds of the mean score in each, with what every clip adds to it."""
         target, units = self.target, self.target.units
-        chosen = np.ones(len(target.labels), dtype=bool) if kept is None else kept
-        if kept is not None:
-            units = units_of(target.recordings[kept].tolist(), target.dataset.author_of)
+        chosen = self.kept if kept is None else self.kept & kept
+        if not chosen.all():
+            units = units_of(target.recordings[chosen].tolist(), target.dataset.author_of)
         return mean_score(scores[:, chosen], units, folds=target.folds[chosen], strata=target.labels[chosen])
 
 
@@ -81,14 +92,6 @@ def item_of(key: Key, table: str, controls: str) -> str:
 def row_of(key: Key) -> str:
     """The network's name, with its trunk where that is not the trained one."""
     return f"{key.row} (untrained trunk)" if key.trunk == "untrained" else key.row
-
-
-def best_f1(cells: Cells) -> Key:
-    """The F1 representation that the training folds, not the test folds, prefer."""
-    candidates = [
-        key for key in cells.found if key.trunk == "source" and key.probe == PLAIN and key.column.startswith("F1")
-    ]
-    return max(candidates, key=lambda key: float(np.mean([cell.inner_accuracy for cell in cells.found[key]])))
 
 
 def paired_rows(table: Table, probe: str, item: str) -> None:

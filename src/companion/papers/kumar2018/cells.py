@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from companion.experiment import Task
-from companion.papers.kumar2018.adaptation import COLUMNS, Target, adapt_fold, columns, trunks
+from companion.papers.kumar2018.adaptation import COLUMNS, Target, adapt_without, columns, trunks
 from companion.papers.kumar2018.source import Source, untrained
 from companion.probes import PROBES, FoldProbe, probe_fold, probe_folds
 from companion.profiles import Settings
@@ -213,7 +213,7 @@ def adapted(
     found: dict[Key, dict[Any, FoldProbe]] = defaultdict(dict)
     own, row = np.empty_like(target.labels), f"N_T^{method}"
     for fold in tqdm(np.unique(target.folds), desc=f"adapting the {trunk} trunk, Method {method}", unit="network"):
-        kept = keep_adapted(task, network, target, method, int(fold), seed)
+        kept = keep_adapted(task, network, target, method, (int(fold),), seed)
         test = target.folds == fold
         own[test] = kept["scores"][test].argmax(1)
         named = {"trunk": trunk, "method": method, "fold": int(fold), "seed": seed}
@@ -227,11 +227,13 @@ def adapted(
         yield probed_cell(key, folds, target)
 
 
-def keep_adapted(task: Task, network: Source, target: Target, method: str, fold: int, seed: int) -> Kept:
-    """What ``adapt_fold`` makes of one fold, with the settings of a task."""
+def keep_adapted(
+    task: Task, network: Source, target: Target, method: str, left_out: tuple[int, ...], seed: int
+) -> Kept:
+    """A network adapted without some folds, by the settings of a task: what ``adapt_without`` makes."""
     s = task.settings
     return task.keep(
-        adapt_fold, network, target, method, fold, s.adaptation_epochs, s.adaptation_lr, s.adaptation_batch,
+        adapt_without, network, target, method, left_out, s.adaptation_epochs, s.adaptation_lr, s.adaptation_batch,
         s.pool_first, seed,
     )  # fmt: skip
 

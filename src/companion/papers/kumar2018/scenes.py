@@ -35,6 +35,7 @@ from companion.papers.kumar2018.cells import (
 from companion.papers.kumar2018.corpora import WeakSettings, scene_corpus, weak_corpus
 from companion.papers.kumar2018.source import SHOWN, SourceSettings, given_weights
 from companion.papers.kumar2018.tsne import f1_max, layout
+from companion.papers.kumar2018.unit_lists import relation_table, unit_counts
 from companion.probes.gmm import mfcc_gmm_folds, with_dynamics
 from companion.results.rows import Rows
 from companion.store import Store, Value, Work
@@ -114,7 +115,7 @@ def inputs(settings: SceneSettings, seed: int, data: Path) -> dict[str, Any]:
 
 
 def compute(task: Task) -> Findings:
-    """Rows and the tables ``predictions``, ``folds``, ``adaptation_curves``, ``probes``, ``tsne`` and ``recipes``."""
+    """Rows, and the tables of the cells, of the lists of units (``relations``), of the map and of the recipes."""
     settings: SceneSettings = task.settings
     data: Dataset = task.inputs["scenes"]
     target = load_target(data, task.work.n_jobs)
@@ -128,6 +129,8 @@ def compute(task: Task) -> Findings:
     source_rows(rows, sources)
     x = f1_max(sources[0], target, task.work.device)
     tables = {**cells.tables(), "tsne": layout(rows, x, target, task.seed, "Fig2 top-right")}
+    counts = unit_counts(task, target, sources)
+    tables["relations"] = relation_table(counts, target, sources[0].classes)
     if hasattr(data, "recipe_table"):
         tables["recipes"] = data.recipe_table()
     n_recordings = target.units.n_recordings
@@ -231,7 +234,7 @@ def adapted_part(task: Task, seed: int, method: str, fold: int) -> None:
     """One adaptation of one source network."""
     sources = tagging.source_networks(task)
     target: Target = load_target(task.inputs["scenes"], task.work.n_jobs)
-    keep_adapted(task, sources[(seed - task.seed) % len(sources)], target, method, fold, seed)
+    keep_adapted(task, sources[(seed - task.seed) % len(sources)], target, method, (fold,), seed)
 
 
 experiment = Experiment(
