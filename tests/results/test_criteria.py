@@ -49,7 +49,7 @@ def test_only_numbers_are_cells_and_only_words_have_rules():
         number = PUBLISHED.loc[criterion.id, "number"]
         if criterion.kind in ("cell", "cited"):
             assert number == number, f"{criterion.id} prints no number"
-        else:
+        elif criterion.kind != "fact":
             assert number != number, f"{criterion.id} prints a number"
 
 
