@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -304,13 +305,12 @@ def test_stronger_evidence_speaks_first_and_a_recorded_run_before_a_built_one(ma
         make_run("paper", [line("C058", float(n), n, n)], evidence=evidence, folder=tmp_path / f"{n}")
         for n, (evidence, _) in enumerate(kinds)
     ]
-    for strongest in range(len(kinds)):
-        left = range(strongest, len(kinds))
-        recorded = [made[n] for n in reversed(left) if kinds[n][1]]
-        built = [made[n] for n in left if not kinds[n][1]]
+    for strong, weak in pairwise(range(len(kinds))):
+        recorded = [made[n] for n in (weak, strong) if kinds[n][1]]
+        built = [made[n] for n in (weak, strong) if not kinds[n][1]]
         found = one("C058", recorded, built)
-        assert found["value"] == strongest
-        place = "data/recorded/" if kinds[strongest][1] else "this build: "
+        assert found["value"] == strong
+        place = "data/recorded/" if kinds[strong][1] else "this build: "
         assert found["where"] == f"{place}paper/{EXPERIMENT}"
 
 
