@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion import paths
 from companion.checkout import repository_root
 from companion.errors import CompanionError, ParameterError, StoreError
 from companion.profiles import parse_parameters
@@ -67,7 +68,7 @@ def run(
         StoreError: The output's folder cannot be written.
     """
     values = parse_parameters(parameters).model_dump()
-    source, output = Path(notebook).expanduser().absolute(), Path(output).expanduser().absolute()
+    source, output = paths.given(notebook).absolute(), paths.given(output).absolute()
     if not source.is_file():
         raise ParameterError(
             f"notebook {notebook} does not exist",

@@ -270,7 +270,8 @@ class Page(page.Page):
             }
             | {
                 "pmi - count": {
-                    network: f"[{item} | {network} | pmi - count | {measure}]" for network in ("N_S", "N_T^II", "N_T^III")
+                    network: f"[{item} | {network} | pmi - count | {measure}]"
+                    for network in ("N_S", "N_T^II", "N_T^III")
                 }
             },
             "difference of precision at 5, points",
