@@ -210,7 +210,9 @@ def test_more_clips_change_none_that_were_there_before(scenes):
 
 
 def test_fingerprint_changes_with_the_seed_and_the_rule(scenes):
-    prints = [made_up(**settings).fingerprint() for settings in ({}, {"seed": 1}, {"rule": SceneRule(bed_recordings=1)})]
+    prints = [
+        made_up(**settings).fingerprint() for settings in ({}, {"seed": 1}, {"rule": SceneRule(bed_recordings=1)})
+    ]
     assert prints[0] == scenes.fingerprint()
     assert len(set(prints)) == 3
 

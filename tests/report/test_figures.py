@@ -10,7 +10,11 @@ from companion.results.published import load_published, short_names
 from companion.results.scorecard import scorecard_rows, status_counts
 
 LINES = pd.DataFrame(
-    [("N_S", "max - avg", 1.2, 4.0, 1.5, 6.5), ("N_S", "F2", math.nan, -1.0, -3.0, 1.0), ("N_T^I", "max", 2.2, 0, -1, 1)],
+    [
+        ("N_S", "max - avg", 1.2, 4.0, 1.5, 6.5),
+        ("N_S", "F2", math.nan, -1.0, -3.0, 1.0),
+        ("N_T^I", "max", 2.2, 0, -1, 1),
+    ],
     columns=["group", "label", "published", "value", "low", "high"],
 )
 

@@ -22,7 +22,9 @@ FOLDS = pd.DataFrame(
     [(*names, "N_S", "F1", fold, accuracy + fold) for names, accuracy in ACCURACY.items() for fold in (1, 2)],
     columns=["trunk", "probe", "row", "column", "fold", "accuracy %"],
 )
-PROBES = pd.DataFrame({"trunk": ["source", "source", "untrained"], "run": [0, 1, 0], "row": "N_S", "C": [0.5, 7.0, 9.0]})
+PROBES = pd.DataFrame(
+    {"trunk": ["source", "source", "untrained"], "run": [0, 1, 0], "row": "N_S", "C": [0.5, 7.0, 9.0]}
+)
 TABLES = {"predictions": PREDICTIONS, "folds": FOLDS, "probes": PROBES}
 RAISED = Finding("Max above average", "C058 - C059 > 0", scale=1.0)
 
