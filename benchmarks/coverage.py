@@ -1,4 +1,4 @@
-"""How often intervals cover the truth, on the memberships of the recorded runs, against the ways they are made.
+"""How often intervals cover the truth, on the memberships of the corpora, against the ways they are made.
 
     OMP_NUM_THREADS=1 python benchmarks/coverage.py [--runs 500] [--seeds 1 3] [--only scenes]
 
@@ -7,26 +7,35 @@ an effect of each of these, of the clip, of the seed and of seeds on clips. A li
 the share of nominal 95 % intervals that cover the truth, in per cent, for this library's intervals, for a bootstrap of
 recordings (clips of several recordings: products of gamma weights), and for clips taken as independent.
 
-Memberships: 360 restaged scenes and 400 clips of ESC-10, from the recorded predictions; one scene and one class of
-these; 1000 mixtures of three recordings or fewer (`mixtures.csv`: those that the tagging networks are tested on).
+Memberships: 360 restaged scenes and 400 clips of ESC-10, with the recordings and authors of the event table; one scene
+and one class of these; 1000 mixtures of three recordings or fewer (`mixtures.csv`).
 """
 
 import argparse
 import csv
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from companion.audio import Audio
+from companion.datasets.base import Clip, Dataset, Validation
+from companion.datasets.esc50_scenes import RestagedScenes
 from companion.evaluation.intervals import Interval, mean_interval
-from companion.evaluation.units import Units, membership
+from companion.evaluation.units import Units, membership, units_of
+from companion.events import EventCut, read_table
 
 Array = NDArray[np.float64]
 HERE = Path(__file__).resolve().parent
-RECORDED = HERE.parent / "data" / "recorded" / "esc50"
+EVENTS = HERE.parent / "data" / "events" / "esc50.csv"
+
+ESC10 = {
+    "dog", "rooster", "rain", "sea_waves", "crackling_fire",
+    "crying_baby", "sneezing", "clock_tick", "helicopter", "chainsaw",
+}  # fmt: skip
 
 EFFECTS: Mapping[str, Mapping[str, float]] = {
     "clip": {"clip": 1.0, "seed x clip": 0.3},
@@ -51,7 +60,8 @@ class Design:
         recordings: Of every clip, joined by ``+``.
         classes: Class of every clip; one for all where clips have several.
         folds: Fold of every clip.
-        beds: Clips over one bed have one name.
+        beds: What a clip's bed is made of, joined by ``+``; its own name where it has none.
+        author_of: Who made each recording.
     """
 
     name: str
@@ -59,31 +69,68 @@ class Design:
     classes: NDArray[np.str_]
     folds: NDArray[np.str_]
     beds: NDArray[np.str_]
+    author_of: Mapping[str, str] = field(default_factory=dict)
 
     def of_class(self, name: str) -> "Design":
         """The clips of one class alone."""
         own = self.classes == name
         kept = [recording for recording, here in zip(self.recordings, own, strict=True) if here]
         parts = (self.classes[own], self.folds[own], self.beds[own])
-        return Design(f"{self.name}, {name}", kept, *parts)
+        return Design(f"{self.name}, {name}", kept, *parts, self.author_of)
 
     @property
     def units(self) -> Units:
-        """Which clips share something."""
-        return Units(self.recordings)
+        """Which clips share something, as the experiments take it."""
+        return units_of(self.recordings, self.author_of)
 
 
-def recorded(experiment: str, name: str) -> Design:
-    """The clips of a recorded run."""
-    with (RECORDED / experiment / "predictions.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    classes, folds = np.array([row["label"] for row in rows]), np.array([row["fold"] for row in rows])
-    beds = np.char.add(classes, folds) if "scenes" in experiment else np.array([row["clip"] for row in rows])
-    return Design(name, [row["recording"] for row in rows], classes, folds, beds)
+class Listed(Dataset):
+    """Clips of the event table, without their sound."""
+
+    name, sample_rate, licence, citation, homepage = "esc50", 44_100, "", "", ""
+
+    def __init__(self, cuts: Sequence[EventCut]) -> None:
+        self.clips = tuple({cut.clip: Clip(cut.clip, cut.recording, cut.fold, 5.0, cut.label) for cut in cuts}.values())
+        self.classes = tuple(sorted({cut.label for cut in cuts}))
+        self.superclass_of = dict.fromkeys(self.classes, "")
+        self.authors = {cut.recording: cut.author for cut in cuts if cut.author}
+
+    @property
+    def author_of(self) -> Mapping[str, str]:
+        """Freesound author of each recording."""
+        return self.authors
+
+    def audio(self, clip: Clip) -> Audio:
+        """There is none."""
+        raise NotImplementedError
+
+    def validate(self) -> Validation:
+        """Nothing to compare with."""
+        return Validation(len(self.clips))
+
+
+def scenes(cuts: Sequence[EventCut]) -> Design:
+    """Restaged scenes, 24 clips of each."""
+    corpus = RestagedScenes(Listed(cuts), cuts, clips_per_scene=24)
+    recording_of = {cut.clip: cut.recording for cut in cuts}
+    beds = ["+".join(sorted({recording_of[name] for name in corpus.recipes[clip.id].bed})) for clip in corpus.clips]
+    return _design("scenes", corpus, corpus.clips, beds)
+
+
+def esc10(cuts: Sequence[EventCut]) -> Design:
+    """The clips of ESC-10."""
+    corpus = Listed(cuts)
+    clips = [clip for clip in corpus.clips if clip.label in ESC10]
+    return _design("ESC-10", corpus, clips, [clip.id for clip in clips])
+
+
+def _design(name: str, corpus: Dataset, clips: Sequence[Clip], beds: Sequence[str]) -> Design:
+    classes, folds = np.array([str(clip.label) for clip in clips]), np.array([str(clip.fold) for clip in clips])
+    return Design(name, [clip.recording for clip in clips], classes, folds, np.array(beds), corpus.author_of)
 
 
 def mixtures() -> Design:
-    """Test mixtures of the tagging networks."""
+    """Mixtures that tagging networks are tested on."""
     with (HERE / "mixtures.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     same, own = np.zeros(len(rows), dtype="<U1"), np.arange(len(rows)).astype(str)
@@ -92,9 +139,10 @@ def mixtures() -> Design:
 
 def designs() -> list[Design]:
     """All memberships that intervals are tried on."""
-    scenes, clips = recorded("kumar2018_scenes", "scenes"), recorded("kumar2018_esc", "ESC-10")
-    one_scene, one_class = scenes.of_class(str(scenes.classes[0])), clips.of_class(str(clips.classes[0]))
-    return [scenes, clips, mixtures(), one_scene, one_class]
+    cuts = read_table(EVENTS)
+    places, clips = scenes(cuts), esc10(cuts)
+    one_scene, one_class = places.of_class(str(places.classes[0])), clips.of_class(str(clips.classes[0]))
+    return [places, clips, mixtures(), one_scene, one_class]
 
 
 class World:
@@ -114,9 +162,11 @@ class World:
     ) -> None:
         self.design, self.n_seeds, self.difference = design, n_seeds, difference
         self.effects = {name: sd for name, sd in effects.items() if n_seeds > 1 or name not in OF_SEEDS}
-        held = membership(design.recordings)[1]
-        self.held = held.multiply(held.sum(1)[:, None] ** -0.5).tocsr()  # sums of effects vary alike in every clip
-        self.bed = np.unique(design.beds, return_inverse=True)[1]
+        # sums of effects vary alike in every clip
+        self.held, self.beds = (
+            held.multiply(held.sum(1)[:, None] ** -0.5).tocsr()
+            for held in (membership(names)[1] for names in (design.recordings, design.beds))
+        )
         self.classes = np.unique(design.classes, return_inverse=True)[1]
         spread = np.sqrt(sum(sd**2 for sd in self.effects.values()))
         hard = 0.7 * np.random.default_rng(5).normal(size=self.classes.max() + 1)[self.classes]
@@ -132,7 +182,7 @@ class World:
         n, g = self.held.shape
         drawn = {
             "recording": lambda: self.held @ rng.normal(size=g),
-            "bed": lambda: rng.normal(size=self.bed.max() + 1)[self.bed],
+            "bed": lambda: self.beds @ rng.normal(size=self.beds.shape[1]),
             "clip": lambda: rng.normal(size=n),
             "seed": lambda: rng.normal(size=(self.n_seeds, 1)),
             "seed x clip": lambda: rng.normal(size=(self.n_seeds, n)),

@@ -1,4 +1,4 @@
-"""The scorecard's page shows every row, and asks nothing of the network."""
+"""The scorecard's page shows every row once, and asks nothing of the network."""
 
 import base64
 import io
@@ -8,7 +8,17 @@ import re
 import pandas as pd
 import pytest
 
-from companion.report.account import MEANINGS, account, counts_table, legend, runs_table, scorecard_downloads
+from companion.report.account import (
+    MEANINGS,
+    account,
+    claims,
+    counts_table,
+    legend,
+    runs_table,
+    scorecard_downloads,
+    waiting,
+)
+from companion.results.published import load_published
 from companion.results.scorecard import STATUSES, json_rows, scorecard_rows, status_counts
 
 CELL = ("Kumar2018", "Table2 right", "N_S", "F1 max", "accuracy %", 84.0, 82.0, 86.0)
@@ -25,16 +35,48 @@ def rows(run):
     return scorecard_rows([run], [], PAGES)
 
 
-def test_the_account_shows_every_row_and_asks_nothing_of_the_network(rows):
-    page = account(rows)
-    assert re.findall(r'<th scope="row">([CX]\d+)</th>', page.html) == rows["id"].tolist()
-    assert re.findall(r'data-status="(\w+)"', page.html) == rows["status"].tolist()
-    assert not re.search(r"https?://|//cdn|src=|@import|url\(", page.html)
-    assert "84.0 [82.0, 86.0]" in page.html
-    assert "<td>0.0058</td>" in page.html, "published values stand as printed"
-    assert "another task: compare directions, not values" in page.html
-    for status in STATUSES:
-        assert f"<option>{status}</option>" in page.html
+def anchors(shown):
+    """Rows by their anchors, in order."""
+    return re.findall(r'<tr id="([CX]\d+)">', shown.html)
+
+
+def test_every_row_stands_in_one_of_two_tables(rows):
+    answered, open_rows = anchors(account(rows)), anchors(waiting(rows))
+    assert sorted(answered + open_rows) == sorted(load_published().index)
+    assert "C058" in answered
+    assert len(answered) == (rows["status"] != "waiting").sum() < len(rows)
+    assert f"Rows that wait for data ({len(open_rows)})" in waiting(rows).markdown
+
+
+def test_a_row_shows_value_interval_verdict_and_criterion(rows):
+    (line,) = re.findall(r'<tr id="C058">.*?</tr>', account(rows).html)
+    for text in (
+        ">C058<", "<i>N</i><sub>S</sub> F1 max<small>Table2 right, accuracy %</small>", "<td>82.8</td>",
+        '84.0 [82.0, 86.0]</span><small>esc50</small>', "another task: compare directions, not values",
+        "restaged<details><summary>criterion</summary>", "data/recorded/esc50/kumar2018/transfer",
+    ):  # fmt: skip
+        assert text in line, text
+    assert "<td>0.0058</td>" in waiting(rows).html, "published values stand as printed"
+
+
+def test_the_tables_ask_nothing_of_the_network(rows):
+    page = account(rows) + waiting(rows)
+    tables = re.sub(r'bytes\("[^"]*"\)', "", page.html)
+    assert not re.search(r"https?://|//cdn|src=|@import|url\(", tables)
+    script = base64.b64decode(re.findall(r'new Blob\(\[bytes\("([^"]+)"', page.html)[0]).decode()
+    assert "DataTable" in script, "the library travels with the page"
+
+
+def test_claims_that_were_measured_on_real_audio_are_linked_to_their_rows(rows):
+    real, synthetic, *_ = rows.index[(rows["measure"] == "claim") & (rows["status"] == "waiting")]
+    measured = rows.copy()
+    columns = ["status", "verdict", "value", "ci_low", "ci_high", "profile"]
+    measured.loc[real, columns] = ["restaged", "holds", 1.0, 0.5, 1.5, "esc50"]
+    measured.loc[synthetic, columns] = ["simulated", "not comparable: synthetic", 1.0, 0.5, 1.5, "demo"]
+    shown = claims(measured)
+    assert re.findall(r'href="#([CX]\d+)"', shown.html) == [rows.at[real, "id"]]
+    assert "| 1 [0.5, 1.5], esc50 | holds |" in shown.markdown
+    assert "1 of them measured on real audio" in shown.markdown
 
 
 def test_the_scorecards_downloads_are_its_rows(rows):

@@ -1,26 +1,43 @@
-"""Figures of the result pages show their tables, and never mix evidence."""
+"""Figures of the result pages show every number of their tables."""
 
+import math
+
+import numpy as np
 import pandas as pd
 
 from companion.report import figures
 from companion.results.published import load_published, short_names
 from companion.results.scorecard import scorecard_rows, status_counts
 
-CELL = ("Kumar2018", "Table2 right", "N_S", "F1 max", "accuracy %", 84.0, 82.0, 86.0)
+LINES = pd.DataFrame(
+    [
+        ("N_S", "max - avg", 1.2, 4.0, 1.5, 6.5),
+        ("N_S", "F2", math.nan, -1.0, -3.0, 1.0),
+        ("N_T^I", "max", 2.2, 0, -1, 1),
+    ],
+    columns=["group", "label", "published", "value", "low", "high"],
+)
 
 
-def test_synthetic_cells_have_a_panel_without_published_values(make_run):
-    figure = figures.cells_with_intervals(
-        "Kumar2018", "Table2 right", {"esc50": make_run("esc50", [CELL])}, make_run("demo", [CELL])
-    )
-    real, synthetic = figure.axes
-    assert "real audio" in real.get_title(loc="left")
-    assert "synthetic" in synthetic.get_title(loc="left")
-    assert "published" in [line.get_label() for line in real.lines]
-    assert "published" not in [line.get_label() for line in synthetic.lines]
-    (published,) = [line for line in real.lines if line.get_label() == "published"]
-    assert len(published.get_xdata()) == 14
-    assert published.get_xdata()[0] == 82.8
+def test_differences_are_dots_with_intervals_beside_the_published_ones():
+    axis = figures.differences(LINES, "points").axes[0]
+    zero, found, published = axis.lines
+    assert set(zero.get_xdata()) == {0}
+    assert found.get_xdata().tolist() == [4.0, -1.0, 0.0]
+    np.testing.assert_allclose(published.get_xdata(), [1.2, np.nan, 2.2])
+    places = found.get_ydata().tolist()
+    assert published.get_ydata().tolist() == places == sorted(set(places))
+    intervals = [segment.tolist() for segment in axis.collections[0].get_segments()]
+    assert intervals == [[[1.5, places[0]], [6.5, places[0]]], [[-3, places[1]], [1, places[1]]],
+                         [[-1, places[2]], [1, places[2]]]]  # fmt: skip
+    assert [text.get_text() for text in axis.get_yticklabels()] == LINES["label"].tolist()
+    assert [text.get_text() for text in axis.texts] == ["$N_S$", "$N_T^{I}$"], "one heading a group"
+    assert axis.get_ylim()[0] > axis.get_ylim()[1], "the first line stands on top"
+
+
+def test_differences_without_any_published_number_name_none():
+    axis = figures.differences(LINES.assign(published=math.nan).drop(columns="group"), "points").axes[0]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["found here, 95 % interval"]
 
 
 def test_a_confusion_matrix_shows_counts_and_shares():

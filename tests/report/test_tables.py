@@ -1,4 +1,4 @@
-"""Tables keep kinds of evidence in columns of their own, and read without HTML."""
+"""Tables show the published numbers beside those of one run, in the paper's shape, and read without HTML."""
 
 import math
 import re
@@ -6,69 +6,107 @@ import re
 import pandas as pd
 import pytest
 
+from companion.report.evidence import columns
 from companion.report.shown import Shown, scrolling
 from companion.report.symbols import as_html, as_mathtext
-from companion.report.tables import comparison_table, fold_table, number, plain_table
+from companion.report.tables import fold_table, grid, long_table, number, plain_table, text_table
 
 CELL = ("Kumar2018", "Table2 right", "N_S", "F1 max", "accuracy %", 84.0, 82.0, 86.0)
-LOWER = ("Kumar2018", "Table2 right", "N_S", "F1 avg", "accuracy %", 70.0, 68.0, 72.0)
+LOWER = ("Kumar2018", "Table2 right", "N_T^III", "F2 avg", "accuracy %", 70.0, 68.0, 72.0)
 CONTROL = ("Kumar2018", "Table2 controls", "level only", "<b>", "accuracy %", 20.0, math.nan, math.nan)
+AP = (*CONTROL[:4], "AP", 0.2, math.nan, math.nan)
 
 
 @pytest.fixture
-def shown(make_run):
-    recorded = {"esc50": make_run("esc50", [CELL, LOWER, CONTROL]), "paper": make_run("paper", [LOWER])}
-    build = make_run("demo", [CELL, CONTROL])
-    return {item: comparison_table("Kumar2018", item, recorded, build) for item in ("Table2 right", "Table2 controls")}
+def column(make_run):
+    """The column of a run with these lines."""
+
+    def make(*lines, **kind):
+        return columns({"esc50": make_run("esc50", lines, **kind)}, None)[0]
+
+    return make
 
 
-def test_a_column_for_each_kind_of_evidence_in_words(shown):
-    heads = re.findall(r'<th scope="col">(.*?)</th>', shown["Table2 right"].html)
-    assert [re.split("<", head)[0] for head in heads] == [
-        "row",
-        "column",
-        "published",
-        "recorded on the paper&#x27;s own data",
-        "recorded on real audio, task restaged",
-        "this build, on synthetic sound",
-    ]
+def lines(shown: Shown) -> list[list[str]]:
+    """Cells of a table's lines, without its heads."""
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in shown.markdown.splitlines()[4:]]
 
 
-def test_every_published_cell_is_a_row_in_the_papers_order(shown):
-    text = shown["Table2 right"].markdown.splitlines()[4:]
-    assert len(text) == 14
-    assert text[0].startswith("| N_S | F1 max | 82.8 |")
-    assert text[13].startswith("| N_T^III | F2 avg | 81.9 | – | – | – |")
+# --- in the paper's shape
 
 
-def test_values_intervals_and_verdicts(shown):
-    first, second, *_ = shown["Table2 right"].markdown.splitlines()[4:]
-    assert (
-        "| – | 84.0 [82.0, 86.0], another task: compare directions, not values | 84.0 [82.0, 86.0], not comparable"
-        in first
-    )
-    assert "70.0 [68.0, 72.0], below the published value | 70.0 [68.0, 72.0], another task" in second
-    assert second.endswith("| – |")
+def test_a_grid_has_networks_down_and_representations_across_published_beside_found(column):
+    shown = grid("Kumar2018", "Table2 right", column(CELL, LOWER))
+    found = lines(shown)
+    assert [line[0] for line in found] == ["N_S", "N_T^I", "N_T^II", "N_T^III"]
+    assert found[0][:5] == ["N_S", "82.8", "81.6", "65.5", "64.8"]
+    assert found[0][5:] == ["84.0 [82.0, 86.0]", "–", "–", "–"]
+    assert found[3][5:] == ["–", "–", "–", "70.0 [68.0, 72.0]"]
+    assert found[1][3:5] == found[1][7:] == ["", ""], "the paper has no F2 of N_T^I"
+    groups = re.findall(r'<th colspan="4"[^>]*>(.*?)</th>', shown.html)
+    assert groups == ["published, Kumar, Khadkevich and Fügen 2018", "recorded on real audio, task restaged: made up"]
 
 
-def test_controls_have_no_published_column_and_are_escaped(shown):
-    table = shown["Table2 controls"]
-    assert "published" not in table.html
-    assert "&lt;b&gt;" in table.html
-    assert "| level only | <b> | 20.0 | 20.0, not comparable: synthetic |" in table.markdown
+def test_a_grid_of_what_the_paper_does_not_print_has_no_published_half(column):
+    shown = grid("Kumar2018", "Table2 controls", column(CONTROL, CELL))
+    assert lines(shown) == [["level only", "20.0"]]
+    assert "published" not in shown.markdown
 
 
-def test_the_number_of_recordings_stands_beside_the_numbers(shown):
-    assert "esc50; 400 clips, 297 recordings, 3 seeds" in shown["Table2 right"].html
+def test_a_grid_without_any_number_says_so(column):
+    assert grid("Kumar2018", "Controls", column(CELL)).markdown == "Controls: not measured on made up."
 
 
-def test_without_any_result_the_published_values_stand_alone():
-    table = comparison_table("Kumar2018", "Table2 right", {})
-    assert table.markdown.splitlines()[2] == "| row | column | published, Kumar, Khadkevich and Fügen 2018 |"
+# --- line by line
 
 
-def test_wide_content_scrolls_inside_its_own_region(shown):
-    assert shown["Table2 right"].html.startswith('<div class="companion-scroll" role="region" tabindex="0"')
+def test_every_published_cell_is_a_line_in_the_papers_order(column):
+    found = lines(long_table("Kumar2018", "Table2 right", column(LOWER, CELL)))
+    assert len(found) == 14
+    assert found[0] == ["N_S", "F1 max", "82.8", "84.0 [82.0, 86.0]"]
+    assert found[1] == ["N_S", "F1 avg", "81.6", "–"]
+    assert found[13] == ["N_T^III", "F2 avg", "81.9", "70.0 [68.0, 72.0]"]
+
+
+def test_on_the_papers_own_data_a_cell_says_where_the_published_value_lies(column):
+    shown = long_table("Kumar2018", "Table2 right", column(LOWER, CELL, evidence="official"))
+    first, *_, last = lines(shown)
+    assert first[3] == "84.0 [82.0, 86.0], published value inside the interval"
+    assert last[3].endswith(", below the published value")
+    assert "<small>below the published value</small>" in shown.html
+
+
+def test_controls_have_no_published_column_and_are_escaped(column):
+    shown = long_table("Kumar2018", "Table2 controls", column(CELL, CONTROL))
+    assert lines(shown) == [["level only", "<b>", "20.0"]]
+    assert "published" not in shown.html
+    assert "<td>&lt;b&gt;</td>" in shown.html
+    assert "<caption>Table2 controls (accuracy %; 400 clips, 297 recordings, 3 seeds)</caption>" in shown.html
+
+
+def test_a_measure_is_named_once_or_in_every_line(column):
+    shown = long_table("Kumar2018", "Table2 controls", column(CONTROL, AP), "Both")
+    assert lines(shown) == [["level only", "<b>", "accuracy %", "20.0"], ["level only", "<b>", "AP", "0.200"]]
+    assert "<caption>Both (400 clips, 297 recordings, 3 seeds)</caption>" in shown.html
+
+
+def test_counts_that_differ_are_a_range_and_none_is_said(column):
+    one = column(CONTROL, AP)
+    one.run.rows.loc[0, ["n_clips", "n_seeds"]] = [1, 1]
+    assert "(1–400 clips, 297 recordings, 1–3 seeds)" in long_table("Kumar2018", "Table2 controls", one).html
+    assert "(accuracy %; not measured)" in long_table("Kumar2018", "Table2 right", one).html
+
+
+# --- any table
+
+
+def test_wide_content_scrolls_inside_its_own_region():
+    shown = text_table([{"a": "1", "b": "<i>2</i>"}], 'All "N_S"')
+    label = 'role="region" tabindex="0" aria-label="All &quot;N_S&quot;"'
+    assert shown.html.startswith(f'<div class="companion-scroll" {label}><table')
+    assert "<caption>All &quot;<i>N</i><sub>S</sub>&quot;</caption>" in shown.html
+    assert shown.html.count("<th>a</th>") == 1
+    assert lines(shown) == [["1", "2"]]
     assert 'aria-label="&lt;&quot;"' in scrolling("", '<"')
 
 

@@ -1,9 +1,9 @@
 """Fifteen written recipes of places: which events of ESC-50 are likely to be heard where, over which bed.
 
 The scenes are named as the paper's; the recipes are this project's. Five places share each of three beds, and every
-event belongs to three places or more, at a rate of its own in each: neither the bed nor one event names a place. A bed
-is noise with the mean long-term spectrum of recordings of several steady sounds, drawn anew for every clip. No sound
-of a bed is an event of any recipe.
+event belongs to three places or more, at rates that differ: neither the bed nor one event names a place. A bed is
+noise with the mean long-term spectrum of recordings of several steady sounds, drawn anew for every clip. No sound of a
+bed is an event of any recipe.
 """
 
 from collections.abc import Mapping

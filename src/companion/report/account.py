@@ -100,7 +100,7 @@ def claims(scorecard: pd.DataFrame) -> Shown:
     Args:
         scorecard: From :func:`companion.results.scorecard.scorecard_rows`.
     """
-    kept = scorecard[(scorecard["measure"] == "claim") & ~scorecard["status"].isin(["waiting", "cited"])]
+    kept = scorecard[(scorecard["measure"] == "claim") & ~scorecard["status"].isin(["waiting", "cited", "simulated"])]
     lines = [
         {
             "claim": as_html(row["criterion"].partition(". ")[0].rstrip(".")),

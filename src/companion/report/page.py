@@ -212,11 +212,9 @@ def confusion_figure(column: Column, cell: str) -> Shown:
     for label in counts.index:
         wrong.loc[label, label] = 0
     true, said = wrong.stack().idxmax()
-    right = sum(int(counts.loc[label, label]) for label in counts.index)
-    alt = (
-        f"Confusion matrix, {column.heading}: {right} of {int(counts.to_numpy().sum())} clips are right; "
-        f"most often {true} is taken for {said}, {int(wrong.to_numpy().max())} times."
-    )
+    right, times = sum(int(counts.loc[label, label]) for label in counts.index), int(wrong.to_numpy().max())
+    error = f"; most often {true} is taken for {said}, {times} time{'s' if times > 1 else ''}" if times else ""
+    alt = f"Confusion matrix, {column.heading}: {right} of {int(counts.to_numpy().sum())} clips are right{error}."
     return show(confusion(counts), alt=alt, caption=alt.split(": ", 1)[1])
 
 

@@ -151,5 +151,12 @@ def _in_words(frame: pd.DataFrame, caption: str) -> str:
     """The table for a terminal or an editor without HTML."""
     heads = [" ".join(part for part in name if part) if isinstance(name, tuple) else str(name) for name in frame]
     lines = [heads, ["---"] * len(heads), *frame.astype(str).itertuples(index=False, name=None)]
-    plain = [[html.unescape(re.sub(r"<[^>]+>", "", cell)).replace("|", r"\|") for cell in line] for line in lines]
+    plain = [[_plain(cell).replace("|", r"\|") for cell in line] for line in lines]
     return f"{caption}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in plain)
+
+
+def _plain(cell: str) -> str:
+    """A cell without its tags: small words after a comma, indices and exponents as they are typed."""
+    for tag, sign in (("<sub>", "_"), ("<sup>", "^"), ("<small>[", "["), ("<small>", ", ")):
+        cell = cell.replace(tag, sign)
+    return html.unescape(re.sub(r"<[^>]+>", "", cell))

@@ -1,13 +1,11 @@
 """Times beside operations: every dot is a line of the run, published ratios only beside networks of full width."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from companion.papers.kumar2018 import speed
-from companion.report.tables import comparison_table
+from companion.report.evidence import columns
 
 
 @pytest.fixture
@@ -35,35 +33,41 @@ def timed(make_run):
     return make
 
 
-def page(recorded, build):
-    """What the page of this chapter has of its runs."""
-
-    def table(item):
-        return comparison_table("Kumar2018", item, recorded, build)
-
-    return SimpleNamespace(recorded=recorded, build=build, table=table)
+def column(run):
+    """The only source of a page."""
+    return columns({run.profile: run}, None)[0]
 
 
 def test_published_ratios_stand_beside_full_width_only(timed):
-    figure = speed.ratio_by_length(page({"esc50": timed("esc50")}, timed("demo")))
-    recorded, build = ([str(line.get_label()) for line in axis.lines] for axis in figure.axes)
-    assert [label for label in recorded if "published" in label] == ["training, published", "inference, published"]
-    assert not [label for label in build if "published" in label]
-    dots = [line for line in figure.axes[0].lines if "published" in str(line.get_label())]
-    assert [line.get_ydata()[0] for line in dots] == [0.61, 0.67]
+    (recorded,) = speed.ratio_by_length(column(timed("esc50"))).axes
+    (narrow,) = speed.ratio_by_length(column(timed("demo"))).axes
+    dots = {str(line.get_label()): line.get_ydata()[0] for line in recorded.lines if "published" in line.get_label()}
+    assert dots == {"training, published": 0.61, "inference, published": 0.67}
+    assert not [line for line in narrow.lines if "published" in str(line.get_label())]
 
 
 def test_the_line_is_counted_and_the_dots_are_timed(timed):
-    (axis,) = speed.ratio_by_length(page({}, timed("demo"))).axes
+    (axis,) = speed.ratio_by_length(column(timed("demo"))).axes
     assert axis.lines[0].get_ydata().tolist() == [1.0, 0.5]
-    training = axis.containers[0].lines
-    assert training[0].get_ydata().tolist() == [0.6]
+    training, inference = (container.lines for container in axis.containers)
+    assert [line[0].get_ydata().tolist() for line in (training, inference)] == [[0.6], [0.5]]
     np.testing.assert_allclose(training[2][0].get_segments()[0][:, 1], [0.55, 0.7])
+    np.testing.assert_allclose(inference[2][0].get_segments()[0][:, 1], [0.45, 0.6])
+
+
+def test_every_device_has_a_panel(timed):
+    run = timed("esc50")
+    run.table("relative")
+    run._tables["relative"] = pd.concat(
+        [run.table("relative"), run.table("relative").assign(device="cuda: an accelerator", value=0.9)]
+    )
+    axes = speed.ratio_by_length(column(run)).axes
+    assert [axis.get_title(loc="left") for axis in axes] == ["cpu: a processor", "cuda: an accelerator"]
+    assert [axis.containers[0].lines[0].get_ydata().tolist() for axis in axes] == [[0.6], [0.9]]
 
 
 def test_tables_say_what_the_run_says(timed):
-    run = timed("demo")
-    assert "| 10.0 | training | 4.0 | 6.0 |" in speed.time_table(page({}, run)).markdown
+    run = timed("esc50")
+    assert "| 10.0 | training | 4.0 | 6.0 |" in speed.time_table(column(run)).markdown
     assert "| 10.0 | 862 | 12 | 3.0 | 6.0 | 0.500 |" in speed.cost_table(run).markdown
-    both = speed.by_length(page({"esc50": timed("esc50")}, run)).markdown
-    assert both.count("Train time 1 epoch, 10 s") == 1, "one table for both sources"
+    assert "0.600 [0.550, 0.700]" in speed.by_length("Kumar2018", column(run)).markdown
