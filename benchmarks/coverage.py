@@ -1,6 +1,6 @@
 """How often intervals cover the truth, on the memberships of the recorded runs, against the ways they are made.
 
-    OMP_NUM_THREADS=1 python benchmarks/coverage.py [--runs 500] [--seeds 1 3] [--only scenes] [--tagging 200]
+    OMP_NUM_THREADS=1 python benchmarks/coverage.py [--runs 500] [--seeds 1 3] [--only scenes]
 
 Correctness, or its difference between two systems, is drawn for clips that really share their recordings and beds, with
 an effect of each of these, of the clip, of the seed and of seeds on clips. A line is one kind of effect; columns give
@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from companion.evaluation.influence import TaggingInfluence
-from companion.evaluation.intervals import Interval, interval, mean_interval
+from companion.evaluation.intervals import Interval, mean_interval
 from companion.evaluation.units import Units, membership
 
 Array = NDArray[np.float64]
@@ -83,19 +82,19 @@ def recorded(experiment: str, name: str) -> Design:
     return Design(name, [row["recording"] for row in rows], classes, folds, beds)
 
 
-def mixtures() -> tuple[Design, list[list[str]]]:
-    """Test mixtures of the tagging networks, and the classes they hold, in the order of their recordings."""
+def mixtures() -> Design:
+    """Test mixtures of the tagging networks."""
     with (HERE / "mixtures.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     same, own = np.zeros(len(rows), dtype="<U1"), np.arange(len(rows)).astype(str)
-    return Design("mixtures", [row["recording"] for row in rows], same, same, own), [r["weak"].split("+") for r in rows]
+    return Design("mixtures", [row["recording"] for row in rows], same, same, own)
 
 
 def designs() -> list[Design]:
     """All memberships that intervals are tried on."""
     scenes, clips = recorded("kumar2018_scenes", "scenes"), recorded("kumar2018_esc", "ESC-10")
     one_scene, one_class = scenes.of_class(str(scenes.classes[0])), clips.of_class(str(clips.classes[0]))
-    return [scenes, clips, mixtures()[0], one_scene, one_class]
+    return [scenes, clips, mixtures(), one_scene, one_class]
 
 
 class World:
@@ -190,58 +189,12 @@ def coverage(
     )
 
 
-TAGGING: Mapping[str, Mapping[str, float]] = {
-    "clip": {"recording": 0.1, "confusion": 0.1, "clip": 1.4},
-    "recording": {"recording": 1.2, "confusion": 0.5, "clip": 0.4},
-    "confusion": {"recording": 0.2, "confusion": 1.5, "clip": 0.4},
-    "seed": {"recording": 0.3, "confusion": 0.3, "clip": 0.6, "seed": 0.15},
-    "mixed": {"recording": 0.8, "confusion": 0.6, "clip": 0.8, "seed": 0.1, "seed x recording": 0.3},
-}
-
-
-def tagging_coverage(effects: Mapping[str, float], n_runs: int, n_seeds: int = 3) -> dict[str, float]:
-    """Coverage of means of AP and AUC over forty, ten and one classes of the mixtures, of their mean over runs.
-
-    A recording is heard more or less as its class, is confused with others, and so it is by every seed.
-    """
-    design, weak = mixtures()
-    units = design.units
-    names, held = membership(design.recordings)
-    classes = sorted({label for labels in weak for label in labels})
-    place = {name: i for i, name in enumerate(names.tolist())}
-    clip = np.repeat(np.arange(len(weak)), [len(labels) for labels in weak])
-    label = np.array([classes.index(name) for labels in weak for name in labels])
-    recording = np.array([place[name] for joined in design.recordings for name in joined.split("+")])
-    reference = np.zeros((len(weak), len(classes)))
-    reference[clip, label] = 1
-    rng, clearness = np.random.default_rng(0), np.random.default_rng(3).normal(1.5, 0.7, len(classes))
-    found: dict[str, list[Interval]] = {}
-    for _ in range(n_runs):
-        heard = effects["recording"] * rng.normal(size=len(names))
-        common = held @ (effects["confusion"] * rng.normal(size=(len(names), len(classes))))
-        common += 0.7 * effects["clip"] * rng.normal(size=common.shape)
-        estimated = []
-        for _ in range(n_seeds):
-            own = common + 0.7 * effects["clip"] * rng.normal(size=common.shape)
-            moved = heard + effects.get("seed x recording", 0) * rng.normal(size=len(names))
-            own[clip, label] += clearness[label] + moved[recording] + effects.get("seed", 0) * rng.normal()
-            estimated.append(own)
-        measured = TaggingInfluence(reference, estimated, units)
-        for measure in ("AP", "AUC"):
-            for words, chosen in (("40", None), ("10", range(10)), ("1", [0])):
-                statistic = measured.mean(measure, None if chosen is None else list(chosen))
-                found.setdefault(f"{measure} of {words}", []).append(interval(statistic, bounds=(0.0, 1.0)))
-    truth = {name: np.mean([one.value for one in some]) for name, some in found.items()}
-    return {name: float(np.mean([one.low <= truth[name] <= one.high for one in some])) for name, some in found.items()}
-
-
 def main() -> None:
     """Print a line for each membership, kind of effect, number of seeds and statistic."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3])
     parser.add_argument("--only", default="")
-    parser.add_argument("--tagging", type=int, default=0, help="draws of MAP and MAUC; 0 for none")
     options = parser.parse_args()
     print(f"{'membership':22s} {'effect':17s} seeds {'statistic':16s}" + "".join(f"{m:>18s}" for m in METHODS))
     for design in designs():
@@ -258,10 +211,6 @@ def main() -> None:
                     words = f"{'discordant' if difference else 'right'} {accuracy:.0%}"
                     line = "".join(f"{100 * covered:9.1f} ({100 * width:5.1f})" for covered, width in cells)
                     print(f"{design.name:22s} {effect:17s} {n_seeds:5d} {words:16s}{line}", flush=True)
-    for effect, effects in TAGGING.items() if options.tagging else ():
-        found = tagging_coverage(effects, options.tagging)
-        line = "  ".join(f"{name} {100 * covered:.1f}" for name, covered in found.items())
-        print(f"mixtures, 3 seeds, {effect:10s} {line}", flush=True)
 
 
 if __name__ == "__main__":

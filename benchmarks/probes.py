@@ -1,121 +1,150 @@
-"""LIBLINEAR's two solvers beside the exact one of `companion.probes`: the same machine, how well and how long.
+"""The search over C beside `GridSearchCV`, and the exact linear SVM beside LIBLINEAR's solvers, on real sound.
 
-    OMP_NUM_THREADS=1 python benchmarks/probes.py [--clips 400] [--classes 10] [--features 1024] [--whole]
+    OMP_NUM_THREADS=1 COMPANION_DATA=... python benchmarks/probes.py [--classes 10] [--test-folds 5] [--solvers]
 
-Three kinds of features carry the same classes: standardised ones, ReLU outputs, and sigmoid scores that are nearly
-constant. For each, one training set (three folds of five) is solved on a grid of C up to where the hard margin is
-reached. A line gives processor time for the grid, its ratio to the exact solver's, the accuracy at the C where the
-exact solver's is highest, the largest difference from the exact solver's decision values at any C, and at how many C
-the solver warned that it had stopped early. LIBLINEAR has scikit-learn's tolerances and limits where no others are
-named.
+Features are made from ESC-50: means and deviations of its log-mel bands, projected at random to 1024 dimensions, as
+ReLU outputs (F1's shape) and as sigmoid scores that hardly vary (an untrained F2's). All do the same work: C chosen by
+leave-one-fold-out cross-validation inside the training folds, for each test fold. `GridSearchCV` is run on a fixed
+grid, one value of C a decade from 10⁻⁹ to 10⁹, and on the very values that `LinearSVMCV` tried, so that only the warm
+starts differ. Times are the processor's; ratios are to `LinearSVMCV`.
 
-`--whole` times the full protocol instead: five test folds, C chosen inside, both probes.
+`--solvers` compares the machine itself instead: one training set at the C that `LinearSVMCV` tried on it. A line gives
+the time for all of them, the accuracy at the C where the exact solver's is highest, the largest difference from its
+decision values at any C, and at how many C LIBLINEAR warned that it had stopped early.
 """
 
 import argparse
 import time
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from companion.probes import PROBES, probe_folds, svm
-from companion.probes.machine import Machine
+from companion.datasets.esc50 import ESC50
+from companion.datasets.extraction import extract_corpus
+from companion.features import NS_LOG_MEL
+from companion.paths import cache_root, data_root
+from companion.probes import PROBES
+from companion.probes.nested import inner_splits
+from companion.probes.svm import LinearSVM, LinearSVMCV
+from companion.store import Store
 
 Array = NDArray[np.float64]
 
-
-def clips(
-    n_clips: int, n_classes: int, n_features: int
-) -> tuple[dict[str, Array], NDArray[np.int64], NDArray[np.int64]]:
-    """Features of three kinds, labels, folds: 64 hidden causes seen through a random projection."""
-    rng = np.random.default_rng(0)
-    labels, folds = np.arange(n_clips) % n_classes, np.arange(n_clips) // n_classes % 5
-    hidden = 0.4 * rng.normal(size=(n_classes, 64))[labels] + rng.normal(size=(n_clips, 64))
-    seen = hidden @ rng.normal(size=(64, n_features)) / 8
-    kinds = {
-        "standardised": StandardScaler().fit_transform(seen),
-        "ReLU outputs": np.maximum(0.0, 0.01 * (1 + 0.02 * seen)),
-        "sigmoid scores": 1 / (1 + np.exp(-0.0001 * seen)),
-    }
-    return kinds, labels, folds
+WIDE = 10.0 ** np.arange(-9, 10)
+N_FEATURES = 1024
 
 
-def liblinear(seen: Array, labels: NDArray[np.int64], new: Array, costs: Array, **options: object) -> tuple[Array, int]:
-    """Decision values at every C, and how often the solver says that it stopped early."""
+def clips(n_classes: int) -> tuple[dict[str, Array], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Features of both kinds, labels, folds and recordings of the first classes of ESC-50."""
+    corpus = ESC50(data_root())
+    log_mel = extract_corpus(corpus, NS_LOG_MEL, Store(cache_root() / "store"))
+    statistics = np.array([np.concatenate((clip.mean(0), clip.std(0))) for clip in log_mel])
+    labels, folds, recordings = (
+        np.array([getattr(clip, name) for clip in corpus.clips]) for name in ("label", "fold", "recording")
+    )
+    kept = np.isin(labels, corpus.classes[:n_classes])
+    scaled = StandardScaler().fit_transform(statistics[kept])
+    projected = scaled @ np.random.default_rng(0).normal(size=(scaled.shape[1], N_FEATURES)) / scaled.shape[1] ** 0.5
+    kinds = {"ReLU outputs": np.maximum(0.0, projected), "sigmoid scores": 1 / (1 + np.exp(-1e-4 * projected))}
+    return kinds, labels[kept], folds[kept], recordings[kept]
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float, int]:
+    """What it returns, its processor time, and how often it said that a machine had not reached its minimum."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        machines = [LinearSVC(C=c, random_state=0, **options).fit(seen, labels) for c in costs]
-    return np.stack([machine.decision_function(new) for machine in machines]), len(caught)
-
-
-def exact(seen: Array, labels: NDArray[np.int64], new: Array, costs: Array) -> tuple[Array, int]:
-    """The same from `companion.probes`."""
-    gram, applied = svm.products(seen, new)
-    signs = np.where(labels[:, None] == np.unique(labels), 1.0, -1.0)
-    solution, decisions = None, []
-    for c in costs:
-        solution = svm.fit(gram, signs, c, solution)
-        decisions.append(solution.decide(applied))
-    return np.stack(decisions), 0
-
-
-def solvers(features: Array, labels: NDArray[np.int64], folds: NDArray[np.int64]) -> None:
-    """Print one line for each solver."""
-    training, test = folds < 3, folds == 3
-    seen, new, names = features[training], features[test], labels[training]
-    rotation = np.linalg.qr(seen.T)[0]  # to as many dimensions as clips: no inner product changes
-    steps = [step for step, _ in Machine(seen, names, new, standardised=False).path(1)]
-    costs = 10.0 ** np.array(steps, dtype=float)
-    sides: dict[str, Callable[[], tuple[Array, int]]] = {
-        "exact": lambda: exact(seen, names, new, costs),
-        "dual, rotated": lambda: liblinear(seen @ rotation, names, new @ rotation, costs, dual=True),
-        "primal": lambda: liblinear(seen, names, new, costs, dual=False),
-        "primal, rotated": lambda: liblinear(seen @ rotation, names, new @ rotation, costs, dual=False),
-        "primal, rotated, tolerance 1e-8": lambda: liblinear(
-            seen @ rotation, names, new @ rotation, costs, dual=False, tol=1e-8, max_iter=100
-        ),
-    }
-    truth, spent, at = None, 0.0, 0
-    for name, side in sides.items():
         start = time.process_time()
-        decisions, n_early = side()
-        seconds = time.process_time() - start
-        accuracy = [(decision.argmax(1) == labels[test]).mean() for decision in decisions]
+        result = work()
+        return result, time.process_time() - start, len(caught)
+
+
+def search(
+    x: Array, labels: NDArray[Any], folds: NDArray[Any], recordings: NDArray[Any], probe: str, n_tests: int
+) -> None:
+    """Print a line for each way to search over C."""
+    print(f"  {probe}")
+    found: dict[str, list[tuple[float, float, float, int]]] = {}
+    for fold in np.unique(folds)[:n_tests]:
+        seen, test = folds != fold, folds == fold
+        splits = list(inner_splits(folds[seen], recordings[seen], recordings[test]))
+        path = LinearSVMCV(splits, standardised=PROBES[probe], per_decade=1, patience=4.0)
+        scaler = StandardScaler(with_mean=PROBES[probe], with_std=PROBES[probe])
+        pipeline = make_pipeline(scaler, LinearSVM())
+
+        def of(model: Any, seen: NDArray[Any] = seen) -> Callable[[], Any]:
+            return lambda: model.fit(x[seen], labels[seen])
+
+        ways = {"LinearSVMCV": timed(of(path))}
+        for name, grid in (("GridSearchCV, 10⁻⁹ to 10⁹", WIDE), ("GridSearchCV, the same C", path.Cs_)):
+            ways[name] = timed(of(GridSearchCV(pipeline, {"linearsvm__C": grid}, cv=splits, error_score="raise")))
+        for name, (model, seconds, n_early) in ways.items():
+            c = model.C_ if name == "LinearSVMCV" else model.best_params_["linearsvm__C"]
+            accuracy = 100 * (model.predict(x[test]) == labels[test]).mean()
+            found.setdefault(name, []).append((seconds, accuracy, c, n_early))
+    spent = {name: sum(line[0] for line in lines) for name, lines in found.items()}
+    for name, lines in found.items():
+        accuracy, early = np.mean([line[1] for line in lines]), sum(line[3] for line in lines)
+        chosen = ", ".join(f"{line[2]:.0e}" for line in lines)
+        ratio = spent[name] / spent["LinearSVMCV"]
+        print(f"    {name:26s} {spent[name]:8.1f} s {ratio:6.1f} × {accuracy:6.1f} %   early {early:3d}   C {chosen}")
+
+
+def solvers(x: Array, labels: NDArray[Any], folds: NDArray[Any]) -> None:
+    """Print a line for each solver."""
+    seen, test = np.isin(folds, (1, 2, 3)), folds == 4
+    costs = LinearSVMCV(inner_splits(folds[seen], np.arange(seen.sum())), per_decade=1).fit(x[seen], labels[seen]).Cs_
+
+    def each(model: Callable[..., Any], **options: Any) -> Callable[[], Array]:
+        return lambda: np.stack(
+            [model(C=c, **options).fit(x[seen], labels[seen]).decision_function(x[test]) for c in costs]
+        )
+
+    sides = {
+        "LinearSVM": each(LinearSVM),
+        "LIBLINEAR, dual": each(LinearSVC, dual=True, random_state=0),
+        "LIBLINEAR, primal": each(LinearSVC, dual=False, random_state=0),
+        "LIBLINEAR, primal, 1e-8": each(LinearSVC, dual=False, random_state=0, tol=1e-8, max_iter=100),
+    }
+    classes = np.unique(labels)
+    truth, spent, best = None, 0.0, 0
+    for name, side in sides.items():
+        decisions, seconds, n_early = timed(side)
+        accuracy = [100 * (classes[decision.argmax(1)] == labels[test]).mean() for decision in decisions]
         if truth is None:
-            truth, spent, at = decisions, seconds, int(np.argmax(accuracy))
-        percent, ratio, error = 100 * accuracy[at], seconds / spent, np.abs(decisions - truth).max()
+            truth, spent, best = decisions, seconds, int(np.argmax(accuracy))
+        error = np.abs(decisions - truth).max()
         early = f"{n_early}/{len(costs)}"
-        print(f"  {name:32s} {seconds:7.2f} s {ratio:6.1f} × {percent:6.1f} % {error:9.1e} {early:>7s}")
+        print(
+            f"  {name:24s} {seconds:8.2f} s {seconds / spent:6.1f} × {accuracy[best]:6.1f} % {error:9.1e} {early:>7s}"
+        )
 
 
 def main() -> None:
-    """Compare the solvers, or time the protocol."""
+    """Compare the searches, or the solvers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("clips", 400), ("classes", 10), ("features", 1024)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--classes", type=int, default=10, help="of ESC-50, 40 clips each")
+    parser.add_argument("--test-folds", type=int, default=5)
+    parser.add_argument("--solvers", action="store_true")
     options = parser.parse_args()
-    kinds, labels, folds = clips(options.clips, options.classes, options.features)
-    chance = 100 / options.classes
-    print(f"{options.clips} clips, {options.classes} classes, {options.features} features; chance {chance:.1f} %")
-    if not options.whole:
-        print(f"  {'':32s} {'time':>9s} {'ratio':>8s} {'accuracy':>8s} {'error':>9s} {'early':>7s}")
-    for kind, features in kinds.items():
+    kinds, labels, folds, recordings = clips(options.classes)
+    print(
+        f"{len(labels)} clips, {options.classes} classes, {N_FEATURES} features; chance {100 / options.classes:.1f} %"
+    )
+    for kind, x in kinds.items():
         print(kind)
-        if not options.whole:
-            solvers(features, labels, folds)
+        if options.solvers:
+            solvers(x, labels, folds)
             continue
         for probe in PROBES:
-            start = time.process_time()
-            results = probe_folds(features, labels, folds, probe=probe)
-            accuracy = np.mean([(r.predictions == labels[folds == f]).mean() for f, r in enumerate(results)])
-            edges, seconds = sum(r.at_edge for r in results), time.process_time() - start
-            print(f"  {probe:32s} {seconds:7.1f} s {100 * accuracy:6.1f} %   C {results[0].c:.0e}, {edges} on the edge")
+            search(x, labels, folds, recordings, probe, options.test_folds)
 
 
 if __name__ == "__main__":

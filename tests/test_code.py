@@ -185,11 +185,20 @@ def test_a_notebooks_cells_depend_on_what_they_import(written):
 # --- versions
 
 
-def test_the_version_of_a_numerical_package_counts_where_it_is_used(written, monkeypatch):
+@pytest.fixture
+def asked_anew():
+    """Versions are looked up once in a process; here, and after this test, again."""
+    code._version.cache_clear()
+    yield
+    code._version.cache_clear()
+
+
+def test_the_version_of_a_numerical_package_counts_where_it_is_used(written, monkeypatch, asked_anew):
     package = written(main="from companion import inner\n", inner="import scipy.fft\n", other="import torch.nn\n")
 
     def digests(**versions: str) -> tuple[str, str]:
         monkeypatch.setattr(code.metadata, "version", lambda name: versions.get(name, "1.0"))
+        code._version.cache_clear()
         return code.digest("companion.main", package=package), code.digest("companion.other", package=package)
 
     main, other = digests()

@@ -50,7 +50,7 @@ def corpus() -> Tones:
 
 @pytest.fixture
 def drawn(corpus: Tones) -> Mixtures:
-    rule = MixtureRule(duration=3.0, n_events=(1, 2), bed_clips=2)
+    rule = MixtureRule(duration=3.0, n_events=(1, 2), bed_classes=2)
     recipes = draw_recipes(cuts(corpus), "train", 12, rule, RATE, np.random.default_rng(0))
     return Mixtures(recipes, corpus, corpus.classes)
 
@@ -115,7 +115,7 @@ def test_a_changed_recipe_changes_the_fingerprint_and_features_are_found_again(d
 
 
 def test_lengths_are_drawn_from_those_allowed_and_events_stay_inside(corpus):
-    rule = MixtureRule(duration=(1.0, 2.0, 5.0), n_events=(1, 2), bed_clips=2)
+    rule = MixtureRule(duration=(1.0, 2.0, 5.0), n_events=(1, 2), bed_classes=2)
     recipes = draw_recipes(cuts(corpus), "train", 60, rule, RATE, np.random.default_rng(0))
     assert {recipe.n_samples / RATE for recipe in recipes} == {1.0, 2.0, 5.0}
     assert all(p.onset + p.event.n_samples <= recipe.n_samples for recipe in recipes for p in recipe.placements)

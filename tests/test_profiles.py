@@ -6,6 +6,7 @@ import pytest
 from pydantic import Field
 
 from companion.errors import ParameterError
+from companion.paths import cache_root
 from companion.profiles import PROFILES, Settings, changed, difference, names, parse_parameters
 
 
@@ -72,6 +73,20 @@ def test_what_does_not_exist_or_fit_is_refused_with_what_does(changes, said):
         changed(OWN, changes)
     for words in [*said, "source.epochs"]:
         assert words in str(caught.value)
+
+
+def test_dotted_names_and_mappings_say_the_same():
+    dotted = {"source.epochs": 9, "source.rate": "cosine", "width": 0.5}
+    assert changed(OWN, dotted) == changed(OWN, {"source": {"epochs": 9, "rate": "cosine"}, "width": 0.5})
+    assert changed(OWN, {"source": {"epochs": 9}, "source.rate": "cosine"}).source.epochs == 9
+
+
+def test_a_home_folder_of_nobody_is_said(monkeypatch):
+    with pytest.raises(ParameterError, match="~nosuchuser/data cannot be found"):
+        parse_parameters({"data": "~nosuchuser/data"}).data_root  # noqa: B018
+    monkeypatch.setenv("COMPANION_CACHE", "~nosuchuser")
+    with pytest.raises(ParameterError, match="~nosuchuser"):
+        cache_root()
 
 
 def test_settings_cannot_be_changed_in_place_or_made_with_others():

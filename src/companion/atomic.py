@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from companion.errors import StoreError
+from companion.errors import StoreError, shorten
 
 
 @contextmanager
@@ -42,11 +42,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(target)
     except OSError as error:
-        raise _cannot_write(target, error) from error
+        raise cannot_write(target, error) from error
     except Exception as error:
         # Writers in C and Rust (libsndfile, safetensors) report a full disk in words of their own.
         if temporary is not None and (full := _refusal(temporary)) is not None:
-            raise _cannot_write(target, full) from error
+            raise cannot_write(target, full) from error
         raise
     finally:
         if temporary is not None:
@@ -65,7 +65,14 @@ def _refusal(path: Path) -> OSError | None:
     return None
 
 
-def _cannot_write(target: Path, error: OSError) -> StoreError:
+def cannot_write(target: Path, error: OSError) -> StoreError:
+    """The error of a file or folder that the system does not let us write."""
+    if error.errno == errno.ENAMETOOLONG:
+        return StoreError(
+            f"cannot write {shorten(str(target))}: its name is too long for the file system",
+            expected="names of up to 255 bytes",
+            repair="give it a shorter name",
+        )
     return StoreError(
         f"cannot write {target}: {error.strerror or error}",
         expected="a writable folder with free space",

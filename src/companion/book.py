@@ -70,6 +70,7 @@ def make(root: Path, profile: str) -> Path:
         staged, html = Path(scratch, "stage"), Path(scratch, "html")
         bibliography = root / "data" / "published" / "papers.bib"
         stage(root / "book", build / "executed" / profile, profile, staged, bibliography)
+        _copy_recorded(root / "data" / "recorded", staged / "_extra" / "recorded")
         render(staged, html, Path(scratch, "doctrees"))
         replace_folder(html, build / "html")
     return build / "html" / "index.html"
@@ -111,6 +112,13 @@ def stage(book: Path, executed: Path, profile: str, target: Path, bibliography: 
     settings["html"]["announcement"] = announcement(profile)
     configuration.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
     _write_conf(target)
+
+
+def _copy_recorded(recorded: Path, target: Path) -> None:
+    """Lay the recorded runs beside the pages, which link to their files."""
+    target.mkdir(parents=True)
+    if recorded.is_dir():
+        shutil.copytree(recorded, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("README.md"))
 
 
 def _one_parameters_cell(notebook: Any) -> Any:

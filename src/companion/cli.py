@@ -276,17 +276,13 @@ def _source(notebook: Path) -> Path:
 
 
 def _changes(words: list[str]) -> dict[str, Any]:
-    """Settings as they are nested: ``source.epochs=3`` is ``{"source": {"epochs": 3}}``."""
+    """Settings by their dotted names; a value is JSON, or else a word."""
     changes: dict[str, Any] = {}
     for name, value in map(_pair, words):
-        *outer, last = name.split(".")
-        place = changes
-        for part in outer:
-            place = place.setdefault(part, {})
         try:
-            place[last] = json.loads(value)
-        except json.JSONDecodeError:  # a word
-            place[last] = value
+            changes[name] = json.loads(value)
+        except json.JSONDecodeError:
+            changes[name] = value
     return changes
 
 
@@ -298,7 +294,7 @@ def _pair(words: str) -> tuple[str, str]:
 
 
 def _root(data: str) -> Path:
-    return Path(data).expanduser() if data else paths.data_root()
+    return paths.given(data) if data else paths.data_root()
 
 
 def _corpus(name: str) -> Any:

@@ -50,7 +50,7 @@ def examine(data: str = "") -> Iterator[Finding]:
     yield _gpu()
     yield _memory()
     yield _cache(paths.cache_root())
-    yield _esc50(Path(data).expanduser() if data else paths.data_root())
+    yield _esc50(paths.given(data) if data else paths.data_root())
 
 
 def _python() -> Finding:

@@ -29,6 +29,16 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def shorten(name: str, longest: int = 80) -> str:
+    """The same name, its middle left out where it is too long for a message.
+
+    >>> shorten("a" * 50 + "b" * 50, longest=9)
+    'aaaa…bbbb'
+    """
+    half = longest // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
+
+
 class AudioError(CompanionError):
     """A recording cannot be used: unreadable, empty, not finite, or at an unexpected sample rate."""
 

@@ -131,7 +131,17 @@ class Experiment:
     @property
     def paper(self) -> str:
         """The paper in ``data/published`` that its room is about."""
-        return str(import_module(self.place.rpartition(".")[0]).PAPER.key)
+        return str(self._room.key)
+
+    @property
+    def answers(self) -> list[str]:
+        """Published ids that it answers."""
+        found: list[str] = self._room.ids(self.place.rpartition(".")[2])
+        return found
+
+    @property
+    def _room(self) -> Any:
+        return import_module(self.place.rpartition(".")[0]).PAPER
 
     def run(
         self,

@@ -1,7 +1,9 @@
 """Runs one notebook: its parameters are checked first, and only a finished copy gets the output's name."""
 
 import logging
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,12 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion import paths
 from companion.checkout import repository_root
 from companion.errors import CompanionError, ParameterError, StoreError
 from companion.profiles import parse_parameters
 
 # Each of these libraries counts its threads for itself.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+LONGEST_SOCKET = 80
+"""Bytes that the folder of a socket may have: its whole path fits into 104 on every system."""
 
 
 class NotebookError(CompanionError):
@@ -67,7 +73,7 @@ def run(
         StoreError: The output's folder cannot be written.
     """
     values = parse_parameters(parameters).model_dump()
-    source, output = Path(notebook).expanduser().absolute(), Path(output).expanduser().absolute()
+    source, output = paths.given(notebook).absolute(), paths.given(output).absolute()
     if not source.is_file():
         raise ParameterError(
             f"notebook {notebook} does not exist",
@@ -161,20 +167,32 @@ def _execute(source: Path, target: Path, values: dict[str, Any], threads: int | 
     class ThisInterpreter(AsyncKernelManager):
         """Starts the Python that runs this code, whatever kernels the machine has installed or lacks."""
 
+        def __init__(self, **traits: Any) -> None:
+            super().__init__(connection_file=str(Path(folder, "kernel.json")), transport=_transport(folder), **traits)
+
         @property
         def kernel_spec(self) -> KernelSpec:
             return this_interpreter
 
-    papermill.execute_notebook(
-        source,
-        target,
-        values,
-        kernel_name="python3",
-        language="python",
-        progress_bar=progress and {"desc": source.stem},
-        log_output=True,
-        kernel_manager_class=ThisInterpreter,
-    )
+    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
+        papermill.execute_notebook(
+            source,
+            target,
+            values,
+            kernel_name="python3",
+            language="python",
+            progress_bar=progress and {"desc": source.stem},
+            log_output=True,
+            kernel_manager_class=ThisInterpreter,
+        )
+
+
+def _transport(folder: str) -> str:
+    """How to talk to a kernel: through sockets in a folder of its own, where the system has them.
+
+    Free ports are found before they are taken, so that two kernels that start at once may be given the same one.
+    """
+    return "ipc" if os.name == "posix" and len(os.fsencode(folder)) < LONGEST_SOCKET else "tcp"
 
 
 @contextmanager

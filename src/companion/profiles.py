@@ -100,7 +100,7 @@ class Parameters(BaseModel):
     @property
     def data_root(self) -> Path:
         """Folder of the corpora."""
-        return Path(self.data).expanduser() if self.data else paths.data_root()
+        return paths.given(self.data) if self.data else paths.data_root()
 
 
 def parse_parameters(values: Mapping[str, Any]) -> Parameters:
@@ -139,13 +139,13 @@ def changed(settings: S, changes: Mapping[str, Any]) -> S:
 
     Args:
         settings: A profile's own.
-        changes: New values by name; for settings inside settings, a mapping.
+        changes: New values by name; for settings inside settings, dotted names or a mapping.
 
     Raises:
         ParameterError: A name does not exist, or a value has the wrong type or is out of range; lists those that
             exist.
     """
-    values = _merged(settings, changes, "")
+    values = _merged(settings, nested(changes), "")
     try:
         return type(settings).model_validate(values)
     except ValidationError as error:
@@ -156,6 +156,22 @@ def changed(settings: S, changes: Mapping[str, Any]) -> S:
             expected=first["msg"].removeprefix("Value error, "),
             repair=f"settings are {', '.join(names(settings))}",
         ) from error
+
+
+def nested(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings in place of dotted names.
+
+    >>> nested({"source.epochs": 3, "source": {"width": 0.5}})
+    {'source': {'epochs': 3, 'width': 0.5}}
+    """
+    found: dict[str, Any] = {}
+    for dotted, value in changes.items():
+        *outer, last = dotted.split(".")
+        place = found
+        for name in outer:
+            place = place.setdefault(name, {})
+        place[last] = {**place.get(last, {}), **nested(value)} if isinstance(value, Mapping) else value
+    return found
 
 
 def names(settings: BaseModel, prefix: str = "") -> list[str]:

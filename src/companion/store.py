@@ -3,8 +3,8 @@
 A value's key is a digest of its ingredients: the arguments of the function that makes it, and that function's code
 with all that it imports (:mod:`companion.code`). So nothing in the store can be out of date. The file holds its own
 key and a checksum of its content; one that was damaged, or exchanged for another, is computed again. Several
-processes may use one folder at a time: an entry appears whole or not at all, and two that compute the same one write
-the same values.
+processes may use one folder at a time: an entry appears whole or not at all, and where two want the same one, the
+second waits and reads what the first has made.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ import dataclasses
 import hashlib
 import json
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from tqdm import tqdm
 
 from companion import code
-from companion.atomic import atomic_path
+from companion.atomic import atomic_path, cannot_write
 from companion.errors import ParameterError, StoreError
 from companion.paths import cache_root
 
@@ -137,13 +141,17 @@ class Store:
         path = self.path(function, identity)
         work = work or Work()
         scratch = path.with_suffix("")
-        noted, started = dict(self.stamp(work)), time.perf_counter()
-        value = function(dataclasses.replace(work, folder=scratch), *arguments)
-        seconds = round(time.perf_counter() - started, 1)
-        receipt = {"key": identity, "function": _name(function), **noted, "seconds": seconds}
-        _sweep(path.parent)
-        write(path, value, receipt)
-        shutil.rmtree(scratch, ignore_errors=True)
+        with _alone(path):
+            found = self.find(function, *arguments, mmap=mmap)
+            if found is not None:  # another process has made it meanwhile
+                return found
+            noted, started = dict(self.stamp(work)), time.perf_counter()
+            value = function(dataclasses.replace(work, folder=scratch), *arguments)
+            seconds = round(time.perf_counter() - started, 1)
+            receipt = {"key": identity, "function": _name(function), **noted, "seconds": seconds}
+            _sweep(path.parent)
+            write(path, value, receipt)
+            shutil.rmtree(scratch, ignore_errors=True)
         return read(path, mmap=mmap)
 
     def find(self, function: Callable[..., Value], *arguments: Any, mmap: bool = False) -> Kept | None:
@@ -236,6 +244,7 @@ def write(path: Path, value: Value, receipt: Mapping[str, Any]) -> None:
     arrays = {name: _storable(name, np.asarray(array)) for name, array in value.arrays.items()}
     facts = json.dumps(dict(value.facts), sort_keys=True)
     header = {"facts": facts, "receipt": json.dumps(dict(receipt)), "sha256": checksum(arrays, facts)}
+    header["receipt_sha256"] = checksum({}, header["receipt"])
     with atomic_path(path) as temporary:
         save_file(arrays, temporary, metadata=header)
 
@@ -275,6 +284,8 @@ def read(path: Path, *, mmap: bool = False) -> Kept:
         raise damaged(path, str(error)) from error
     if checksum(arrays, said["facts"]) != said.get("sha256"):
         raise damaged(path, "its content does not have its checksum")
+    if checksum({}, said["receipt"]) != said.get("receipt_sha256"):
+        raise damaged(path, "its receipt does not have its checksum")
     return Kept(path, arrays, facts, receipt, said["sha256"])
 
 
@@ -314,6 +325,30 @@ def _name(function: Callable[..., Any]) -> str:
             expected="a function of a module",
         )
     return f"{function.__module__}.{name}"
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold an entry: no other process computes it meanwhile.
+
+    Raises:
+        StoreError: The store's folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.parent / f".{path.stem}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            tqdm.write(f"{path.parent.name}: another process computes this; waiting for it", file=sys.stderr)
+            lock.acquire()
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def _sweep(folder: Path) -> None:

@@ -11,17 +11,21 @@ from companion.evaluation import units as units_module
 from companion.evaluation.intervals import statistic_interval
 from companion.evaluation.units import Units
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "coverage.py"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 LEAST, MOST = 0.93, 0.97
 """What the intervals promise."""
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("coverage_benchmark", SCRIPT)
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"{name}_benchmark", BENCHMARKS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def script():
+    return load("coverage")
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +89,20 @@ def test_every_effect_on_every_membership(script, designs):
     for name in ("scenes", "ESC-10", "mixtures"):
         units = designs[name].units
         for effect, effects in script.EFFECTS.items():
-            for n_seeds in (1, 3, 5):
-                if n_seeds == 1 and "seed" in effect:
-                    continue
-                for accuracy, difference in ((0.5, False), (0.8, False), (0.93, False), (0.3, True), (0.1, True)):
+            for n_seeds in (3,) if "seed" in effect else (1, 3):
+                for accuracy, difference in ((0.5, False), (0.93, False), (0.2, True)):
                     world = script.World(designs[name], effects, n_seeds, accuracy, difference)
                     covered, _ = script.coverage(world, 1000, units=units, seed=1)
                     out.append((covered, name, effect, n_seeds, accuracy, difference))
     shares = np.array([line[0] for line in out])
     assert LEAST <= shares.mean() <= MOST
-    wrong = [line for line in out if not 0.915 <= line[0] <= 0.985]
-    assert not wrong
+    assert not [line for line in out if not 0.915 <= line[0] <= 0.985]  # the promise, and chance in 1000 draws
 
 
 @pytest.mark.soak
-def test_means_of_average_precision_and_of_auc(script):
-    for effect, effects in script.TAGGING.items():
-        for name, covered in script.tagging_coverage(effects, 300).items():
-            if not name.endswith(" of 1"):  # one class of a dozen recordings: too wide, as the module says
-                assert 0.91 <= covered <= 0.99, (effect, name, covered)
+def test_means_of_average_precision_and_of_auc():
+    script = load("tagging_coverage")
+    for effects in script.EFFECTS.values():
+        found = script.coverage(effects, 600)
+        for measure in ("AP", "AUC"):
+            assert_calibrated(found[f"{measure} of 40"], 600)

@@ -13,11 +13,11 @@ from companion.results.scorecard import scorecard_rows
 CELL = ("Kumar2018", "Table2 right", "N_S", "F1 max", "accuracy %", 84.0, 82.0, 86.0)
 PREDICTIONS = pd.DataFrame({"label": list("aaabbbccc"), "N_S": list("aabbbbbcc"), "N_T": list("aaabbbccc")})
 TSNE = pd.DataFrame({"clip": ["1", "2"], "superclass": ["Animals"] * 2, "x": [0.0, 1.0], "y": [0.0, 1.0]})
+ACCURACY = {("source", "A"): 80.0, ("source", "B"): 60.0, ("untrained", "A"): 40.0, ("untrained", "B"): 20.0}
 FOLDS = pd.DataFrame(
-    [(trunk, probe, "N_S", "F1", fold, 80.0 + fold) for trunk in ("source", "untrained") for probe in ("A", "B")
-     for fold in (1, 2)],
+    [(*names, "N_S", "F1", fold, accuracy + fold) for names, accuracy in ACCURACY.items() for fold in (1, 2)],
     columns=["trunk", "probe", "row", "column", "fold", "accuracy %"],
-)  # fmt: skip
+)
 TABLES = {"predictions": PREDICTIONS, "tsne": TSNE, "folds": FOLDS}
 
 
@@ -101,6 +101,13 @@ def test_claims_say_what_the_scorecard_says(page):
     assert cell.startswith("| C058 | N_S | 82.8 | 84.0 [82.0, 86.0] | restaged |")
     assert expected.loc["C058", "verdict"] in cell
     assert "84.00 [82.00, 86.00]" in made.claims(ids, digits=2).markdown
+
+
+def test_where_nothing_is_recorded_claims_are_of_this_build(page, monkeypatch):
+    monkeypatch.setattr("companion.report.page.recorded", lambda name: {})
+    line = page().claims(["C058"]).markdown.splitlines()[4]
+    assert "| 20.0 [15.0, 25.0] | simulated | not comparable" in line
+    assert line.endswith("| this build: demo/kumar2018/transfer |")
 
 
 def test_strips_and_downloads_are_of_every_run(page, monkeypatch):

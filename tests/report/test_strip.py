@@ -44,7 +44,7 @@ def test_the_banner_stands_above_what_is_not_official(make_run, profile):
     words = PROFILES[profile].banner
     shown = what_was_run(make_run(profile, [CELL]))
     assert bool(words) == (profile != "paper")
-    assert shown.markdown.startswith(f"> {words}") == bool(words)
+    assert shown.markdown.startswith(f"> {words}" if words else "- **profile**")
     assert ('role="note"' in shown.html) == bool(words)
     assert bool(banner(profile).html) == bool(words)
 

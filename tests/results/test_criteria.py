@@ -33,7 +33,9 @@ def test_one_criterion_a_row():
 def test_every_named_test_exists(criterion):
     assert criterion.kind == "fact"
     file, name = re.fullmatch(r"(tests/[\w/]+\.py)::(test_\w+)", criterion.test).groups()
-    assert f"\ndef {name}(" in (checkout() / file).read_text(encoding="utf-8"), f"{criterion.test} is not there"
+    place = checkout() / file
+    assert place.is_file(), f"{file} is not there"
+    assert f"\ndef {name}(" in place.read_text(encoding="utf-8"), f"{criterion.test} is not there"
 
 
 def test_every_row_says_what_it_needs():
@@ -49,7 +51,7 @@ def test_only_numbers_are_cells_and_only_words_have_rules():
         number = PUBLISHED.loc[criterion.id, "number"]
         if criterion.kind in ("cell", "cited"):
             assert number == number, f"{criterion.id} prints no number"
-        else:
+        elif criterion.kind != "fact":
             assert number != number, f"{criterion.id} prints a number"
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from companion.errors import DataError
-from companion.evaluation.bootstrap import Interval
+from companion.evaluation.intervals import Interval
 from companion.results.rows import COLUMNS, Rows, bare, read_csv
 from companion.results.run import write_run
 
@@ -16,13 +16,14 @@ COMMON = {"experiment": "p/c", "paper": "P", "profile": "demo", "evidence": "syn
 
 def test_what_is_added_stands_in_its_row():
     rows = Rows()
-    rows.add("T1", "N_S", "F1", "accuracy %", Interval(0.5, 0.4, 0.7, 40, 30, 3, 0.02), "a note", scale=100)
+    found = Interval(0.5, 0.4, 0.7, 40, 30, 3, 0.02, note="one-sided")
+    rows.add("T1", "N_S", "F1", "accuracy %", found, "a note", scale=100)
     rows.add("T1", "N_S", "F2", "count", bare(7, n_clips=5), data="another corpus")
     first, second = rows.frame(**COMMON).to_dict("records")
     assert set(first) == set(COLUMNS)
     assert {**COMMON, "item": "T1", "row": "N_S", "column": "F1", "measure": "accuracy %"}.items() <= first.items()
     assert [first[name] for name in ("value", "ci_low", "ci_high", "p_value")] == pytest.approx([50, 40, 70, 0.02])
-    assert [first[name] for name in ("n_clips", "n_recordings", "n_seeds", "note")] == [40, 30, 3, "a note"]
+    assert [first[name] for name in ("n_clips", "n_recordings", "n_seeds", "note")] == [40, 30, 3, "a note; one-sided"]
     assert (second["value"], second["n_clips"], second["data"]) == (7, 5, "another corpus")
     assert math.isnan(second["ci_low"])
     assert math.isnan(second["p_value"])

@@ -153,9 +153,11 @@ def test_a_key_in_brackets_keeps_its_words():
 
 
 def test_a_figure_names_table_columns_and_row():
-    rule = parse_figure("table: t [x; source | N_S | F1 max] with [Fig2 | a | b | c]")
+    (rule,) = parse_figure("table: t [x; source | N_S | F1 max] with [Fig2 | a | b | c]")
     assert (rule.table, rule.columns, rule.row) == ("t", ("x", "source | N_S | F1 max"), "[Fig2 | a | b | c]")
-    assert parse_figure("table: t [x]").row == ""
+    first, second = parse_figure("table: t [x] with [Fig2 | a and b | c | d] and table: u [y; z]")
+    assert (first.row, second.row) == ("[Fig2 | a and b | c | d]", "")
+    assert (first.columns, second.columns) == (("x",), ("y", "z"))
 
 
 @pytest.mark.parametrize("rule", ["", "C001", "C001 >", "C001 + C002 > 0", "C1 > 0 or C2 > 0", "[a | b] ! 3"])
@@ -164,7 +166,9 @@ def test_a_claim_outside_the_grammar_is_refused(rule):
         parse_claim(rule)
 
 
-@pytest.mark.parametrize("rule", ["", "table: tsne", "table: a/b [x]", "table: a []"])
+@pytest.mark.parametrize(
+    "rule", ["", "table: tsne", "table: a/b [x]", "table: a []", "a [x]", "table: a [x] and b [y]"]
+)
 def test_a_figure_outside_the_grammar_is_refused(rule):
     with pytest.raises(DataError, match="cannot read the rule"):
         parse_figure(rule)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -169,31 +170,47 @@ def test_a_claim_that_only_official_data_can_answer(make_run, evidence, lines, s
     assert one("C138", [run])["status"] == status
 
 
-# --- a figure: C119, the coordinates with the trustworthiness of the picture
+# --- a figure needs the tables behind it, whole, and the rows that say what they are drawn from
 
-POINTS = pd.DataFrame({"clip": ["a"], "superclass": ["Animals"], "x": [0.0], "y": [1.0]})
-TRUST = ("Kumar2018", "Fig2 top-left", "t-SNE, N_S F1 max", "trustworthiness", "share, 0 to 1", 0.9, NAN, NAN)
+
+def behind(name):
+    """Lines and tables that answer a figure."""
+    rules, paper = CRITERIA[name].figure, PUBLISHED.loc[name, "paper"]
+    lines = [(paper, *rule.row[1:-1].split(" | "), 0.9, NAN, NAN) for rule in rules if rule.row]
+    tables = {}
+    for rule in rules:
+        tables.setdefault(rule.table, pd.DataFrame({"line": [1, 2]}))[list(rule.columns)] = 0.5
+    return lines, tables
+
+
+FIGURES = [name for name, criterion in CRITERIA.items() if criterion.figure]
 
 
 @pytest.mark.parametrize(
-    ("evidence", "lines", "table", "status"),
-    [
-        ("official", [TRUST], POINTS, "recomputed"),
-        ("restaged", [TRUST], POINTS, "restaged"),
-        ("synthetic", [TRUST], POINTS, "simulated"),
-        ("restaged", [], POINTS, "waiting"),
-        ("restaged", [TRUST], None, "waiting"),
-        ("restaged", [TRUST], POINTS.drop(columns="y"), "waiting"),
-        ("restaged", [TRUST], POINTS.assign(y=NAN), "waiting"),
-    ],
+    ("evidence", "status"),
+    [("official", "recomputed"), ("restaged", "restaged"), ("measured", "measured"), ("synthetic", "simulated")],
 )
-def test_a_figure_needs_its_whole_table_and_what_it_is_drawn_from(make_run, evidence, lines, table, status):
-    tables = {} if table is None else {"tsne": table}
+def test_a_figure(make_run, evidence, status):
+    lines, tables = behind("C119")
     found = one("C119", [make_run("esc50", lines, tables, evidence=evidence)])
     assert found["status"] == status
     assert math.isnan(found["value"])
-    if status == "restaged":
-        assert found["verdict"] == "drawn from 1 lines of tsne.csv"
+    words = SYNTHETIC if evidence == "synthetic" else f"drawn from 2 lines of {next(iter(tables))}.csv"
+    assert found["verdict"] == words
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if CRITERIA[name].answers == "real"])
+def test_a_figure_needs_all_that_is_behind_it(make_run, name):
+    lines, tables = behind(name)
+    assert one(name, [make_run("paper", lines, tables)])["status"] == "recomputed"
+    for rule in CRITERIA[name].figure:
+        column, whole = rule.columns[-1], tables[rule.table]
+        without = {other: table for other, table in tables.items() if other != rule.table}
+        for damaged in (without, {**tables, rule.table: whole.drop(columns=column)},
+                        {**tables, rule.table: whole.assign(**{column: [0.5, NAN]})}):  # fmt: skip
+            assert one(name, [make_run("paper", lines, damaged)])["status"] == "waiting"
+        if rule.row:
+            assert one(name, [make_run("paper", [], tables)])["status"] == "waiting"
 
 
 # --- a class needs one of the same meaning: the dog has one in ESC-50, the gunshot has none
@@ -288,13 +305,12 @@ def test_stronger_evidence_speaks_first_and_a_recorded_run_before_a_built_one(ma
         make_run("paper", [line("C058", float(n), n, n)], evidence=evidence, folder=tmp_path / f"{n}")
         for n, (evidence, _) in enumerate(kinds)
     ]
-    for strongest in range(len(kinds)):
-        left = range(strongest, len(kinds))
-        recorded = [made[n] for n in reversed(left) if kinds[n][1]]
-        built = [made[n] for n in left if not kinds[n][1]]
+    for strong, weak in pairwise(range(len(kinds))):
+        recorded = [made[n] for n in (weak, strong) if kinds[n][1]]
+        built = [made[n] for n in (weak, strong) if not kinds[n][1]]
         found = one("C058", recorded, built)
-        assert found["value"] == strongest
-        place = "data/recorded/" if kinds[strongest][1] else "this build: "
+        assert found["value"] == strong
+        place = "data/recorded/" if kinds[strong][1] else "this build: "
         assert found["where"] == f"{place}paper/{EXPERIMENT}"
 
 

@@ -26,6 +26,10 @@ class Paper:
     key: str
     chapters: Mapping[str, str]
 
+    def ids(self, chapter: str) -> list[str]:
+        """Published ids that a chapter answers."""
+        return expand(self.chapters[chapter])
+
 
 def rooms() -> dict[str, Paper]:
     """Every room's paper by the room's name."""
@@ -42,8 +46,8 @@ def pages() -> dict[str, str]:
     """The chapter that answers each published id."""
     found: dict[str, str] = {}
     for room, paper in rooms().items():
-        for chapter, ids in paper.chapters.items():
-            for name in expand(ids):
+        for chapter in paper.chapters:
+            for name in paper.ids(chapter):
                 if name in found:
                     raise ValueError(f"{name} is answered by both {found[name]} and {room}/{chapter}")
                 found[name] = f"{room}/{chapter}"

@@ -1,192 +1,192 @@
-"""LIBLINEAR's linear SVM, one-vs-rest, solved exactly at many values of C.
+"""LIBLINEAR's linear SVM, one-vs-rest, at its exact minimum: an estimator, and one that chooses its C.
 
 For each class, with s = +1 for its clips and −1 for all others, the model minimises
 
     ½‖w‖² + ½b² + C Σ max(0, 1 − s (w·x + b))²
 
-which is LIBLINEAR with the squared hinge and a bias (solver types 1 and 2, ``sklearn.svm.LinearSVC``). The
-minimum is unique, so any solver that reaches it gives the same classifier. LIBLINEAR's own two stop at a
-tolerance, and on features that are nearly constant beside their mean (sigmoid scores, ReLU outputs) they
-stop at the default one long before they have learned anything: ``benchmarks/probes.py`` shows it. This
-module uses the finite Newton method instead: the objective is piecewise quadratic, a step solves one piece
-exactly, and when the set of clips inside the margin no longer changes the minimum is reached, to rounding
-and without a tolerance to choose. Written in inner products of clips, a step costs the same whatever the
-number of features, and each C starts from the solution of the one before.
+which is LIBLINEAR with the squared hinge and a bias (solver types 1 and 2, ``sklearn.svm.LinearSVC``). The minimum is
+unique, so any solver that reaches it gives the same classifier. LIBLINEAR's own two stop at a tolerance: on features
+that are nearly constant beside their mean, such as sigmoid scores, long before they have learned anything. Nor does
+``GridSearchCV`` do for the choice of C: it starts every machine anew, and on features made from ESC-50 it took 4 to 12
+times as long on a wide grid, 3.5 to 5 times on the same values, for the same C. ``benchmarks/probes.py`` shows both.
 
-Source: Fan et al. 2008, "LIBLINEAR", JMLR 9 (the model); Keerthi and DeCoste 2005, JMLR 6 (the method);
-Chapelle 2007, Neural Computation 19 (the form in inner products).
+Source: Fan et al. 2008, "LIBLINEAR", JMLR 9.
 """
 
-from dataclasses import dataclass
-from typing import Any
+import warnings
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotrs
-from scipy.optimize import brentq
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import check_cv
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from companion.errors import ParameterError
+from companion.probes.newton import minima
 
 Array = NDArray[np.float64]
-MAX_STEPS = 100  # three to six are usual
+Indices = NDArray[np.intp]
+
+RUNG = 1e4  # factor between values of C on the way to a large one: straight from nothing it may not be reached
+HARD_MARGIN = 1e-3  # slack's share of the objective below which a larger C leaves the classifier as it is
+PRECISION = 1e10  # largest ratio of features to penalty in one sum: a double keeps six digits of the penalty
+TIE = 1e-9  # accuracies are fractions of clips: closer than this they are one fraction, summed differently
 
 
-@dataclass(frozen=True)
-class Products:
-    """Inner products of clips with the training clips, the training mean's direction apart.
-
-    That direction is common to all clips and may outweigh what distinguishes them by 10⁸; kept in one sum, it
-    would take their digits.
-
-    Args:
-        common: Component of every clip along the direction of the training mean. Shape: ``(M,)``.
-        rest: Inner products of what remains. Shape: ``(M, N)``.
-    """
-
-    common: Array
-    rest: Array
-
-
-def products(training: Array, *others: Array) -> tuple[Products, ...]:
-    """Inner products of the training clips, and of others, with the training clips.
-
-    A constant 1 is appended to every clip: its weight is the bias, penalised as LIBLINEAR penalises it.
-
-    Shape: ``(N, D)`` and ``(M, D)`` → ``(N, N)`` and ``(M, N)``.
-    """
-    extended = [np.column_stack((clips, np.ones(len(clips)))) for clips in (training, *others)]
-    mean = extended[0].mean(axis=0)
-    direction = mean / np.linalg.norm(mean)
-    common = [clips @ direction for clips in extended]
-    rest = [clips - np.outer(along, direction) for clips, along in zip(extended, common, strict=True)]
-    return tuple(Products(along, clips @ rest[0].T) for along, clips in zip(common, rest, strict=True))
-
-
-@dataclass(frozen=True)
-class Solution:
-    """The minimum at one C, for one class or for K of them.
+class LinearSVM(ClassifierMixin, BaseEstimator):
+    """Linear SVM with the squared hinge and a penalised bias: ``sklearn.svm.LinearSVC`` at its exact minimum.
 
     Args:
-        coefficients: Weight of every training clip. Shape: ``(N, K)`` or ``(N,)``.
-        common: Weight along the direction of the training mean. Shape: ``(K,)`` or a number.
-        rest: What the coefficients add to the decision values of the training clips. Shape: as they are.
-        converged: The minimum was reached. Shape: as ``common``, or one answer for all.
+        C: The cost of slack, above 0.
+
+    Attributes:
+        classes_: Classes, sorted. Shape: ``(K,)``.
+        coef_: Weights, one row a class; of two classes only the second has one. Shape: ``(K, D)`` or ``(1, D)``.
+        intercept_: Biases. Shape: ``(K,)`` or ``(1,)``.
+        n_unconverged_: Machines that did not reach their minimum.
     """
 
-    coefficients: Array
-    common: Any
-    rest: Array
-    converged: Any
+    def __init__(self, C: float = 1.0) -> None:
+        self.C = C
 
-    def of(self, k: int) -> "Solution":
-        """The machine of one class."""
-        return Solution(self.coefficients[:, k], self.common[k], self.rest[:, k], self.converged)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Train one machine a class.
 
-    def decide(self, clips: Products) -> Array:
-        """Decision values. Shape: M clips → ``(M, K)``."""
-        return clips.rest @ self.coefficients + np.outer(clips.common, self.common)
+        Args:
+            X: Features. Shape: ``(N, D)``.
+            y: Classes. Shape: ``(N,)``.
 
-    def slack_share(self, gram: Products, signs: Array, c: float) -> float:
-        """The slack's share of the objective, largest over the classes.
-
-        It is 1 where nothing is fitted, and 0 at the hard margin, where a larger C changes nothing any more.
+        Raises:
+            ParameterError: C is not above 0, or too large for these features in double precision.
+            ValueError: As every estimator of scikit-learn: shapes disagree, values are not finite, one class alone.
         """
-        decisions = self.rest + np.outer(gram.common, self.common)
-        slack = c * (np.maximum(0.0, 1.0 - signs * decisions) ** 2).sum(axis=0)
-        norm = 0.5 * ((self.coefficients * self.rest).sum(axis=0) + self.common**2)
-        return float((slack / (slack + norm)).max())
+        features, labels = validate_data(self, X, y, dtype=np.float64)
+        self.classes_, signs = one_vs_rest(labels)
+        if not 0.0 < self.C < np.inf:
+            raise ParameterError(f"C = {self.C}", expected="a number above 0")
+        signs = signs[len(self.classes_) == 2 :]  # of two classes, one machine is the other's mirror image
+        n_rungs = max(0, int(np.log(self.C / c_limits(features)[0]) / np.log(RUNG)))
+        *_, (_, weights, _, self.n_unconverged_) = minima(features, signs, self.C / RUNG ** np.arange(n_rungs, -1, -1))
+        self.coef_, self.intercept_ = weights[:, :-1], weights[:, -1]
+        if self.n_unconverged_:
+            warnings.warn(f"{self.n_unconverged_} machines not at their minimum", ConvergenceWarning, stacklevel=2)
+        return self
+
+    def decision_function(self, X: ArrayLike) -> Array:
+        """How sure each machine is. Shape: ``(M, D)`` → ``(M, K)``, or ``(M,)`` for the second of two classes."""
+        check_is_fitted(self)
+        scores = validate_data(self, X, reset=False, dtype=np.float64) @ self.coef_.T + self.intercept_
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The class whose machine is surest. Shape: ``(M, D)`` → ``(M,)``."""
+        scores = self.decision_function(X)
+        return self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0.0).astype(int)]
 
 
-def fit(gram: Products, signs: Array, c: float, start: Solution | None = None) -> Solution:
-    """Train one machine per class.
+class LinearSVMCV(ClassifierMixin, BaseEstimator):
+    """`LinearSVM` with the C of the best cross-validated accuracy, the smallest of equals.
+
+    The machines of one C start from those of the C before. The grid is not guessed: it begins where every clip lies
+    inside the margin, so that a smaller C only shrinks the same classifier, and ends at the hard margin, where a larger
+    one changes nothing, or when patience is out. Unscaled outputs of a network may need a C of 10⁷.
 
     Args:
-        gram: Inner products of the training clips, from `products`.
-        signs: +1 where the clip is of the class, −1 elsewhere. Shape: ``(N, K)``.
-        c: The cost of slack, above 0.
-        start: A solution at another C, to start from.
+        cv: Splits as ``GridSearchCV`` takes them: a splitter, a number of folds, or pairs of training and test indices.
+        standardised: Scale features to zero mean and unit variance, by whatever is trained on.
+        per_decade: Values of C in a factor of ten.
+        patience: Factors of ten without a better accuracy after which a larger C is not tried; counted from where the
+            first clip reaches its margin.
 
-    Returns:
-        Solution: The minimum.
+    Attributes:
+        classes_: Classes, sorted. Shape: ``(K,)``.
+        Cs_: Values of C that were tried, ascending. Shape: ``(G,)``.
+        scores_: Accuracy of every split at each of them. Shape: ``(n_splits, G)``.
+        C_, best_score_: The chosen C, and its mean accuracy over the splits.
+        at_edge_: The chosen C is the first or last that was tried, and better than the one beside it.
+        best_estimator_: Scaler and `LinearSVM`, trained with that C on everything.
+        n_unconverged_: Machines (one class at one C) that did not reach their minimum.
     """
-    pieces = _Pieces(gram, 0.5 / c)
-    now = start or Solution(np.zeros_like(signs), np.zeros(signs.shape[1]), np.zeros_like(signs), False)
-    decisions = now.rest + np.outer(gram.common, now.common)
-    machines: list[Solution | None] = [None] * signs.shape[1]
-    if len(whole := np.flatnonzero((signs * decisions < 1.0).all(axis=0))):
-        # At a small C every clip of every class is inside the margin, and one piece answers for all of them.
-        target = pieces.minimum(signs[:, whole], np.ones(len(signs), dtype=bool))
-        reached = target.rest + np.outer(gram.common, target.common)
-        for place in np.flatnonzero((signs[:, whole] * reached < 1.0).all(axis=0)):
-            machines[whole[place]] = target.of(int(place))
-    solved = [machine or _minimise(pieces, signs[:, k], now.of(k)) for k, machine in enumerate(machines)]
-    return Solution(
-        np.column_stack([machine.coefficients for machine in solved]),
-        np.array([machine.common for machine in solved]),
-        np.column_stack([machine.rest for machine in solved]),
-        np.array([machine.converged for machine in solved]),
-    )
+
+    def __init__(
+        self, cv: Any = None, *, standardised: bool = False, per_decade: int = 2, patience: float = np.inf
+    ) -> None:
+        self.cv = cv
+        self.standardised = standardised
+        self.per_decade = per_decade
+        self.patience = patience
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Choose C, and train with it. Arguments and errors are those of `LinearSVM.fit`."""
+        features, labels = validate_data(self, X, y, dtype=np.float64)
+        self.classes_, _ = one_vs_rest(labels)
+        splits = list(check_cv(self.cv, labels, classifier=True).split(features, labels))
+        limits = np.array([c_limits(self._scaler().fit_transform(features[train])) for train, _ in splits])
+        steps = np.floor(self.per_decade * np.log10([limits[:, 0].min(), limits[:, 1].max()]))
+        grid = 10.0 ** (np.arange(steps[0], steps[1] + 1) / self.per_decade)
+        found = [self._curve(features, labels, train, test, grid) for train, test in splits]
+        curves, n_unconverged = zip(*found, strict=True)
+        longest = max(map(len, curves))
+        self.Cs_ = grid[:longest]
+        self.scores_ = np.array([np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves])
+        mean = self.scores_.mean(axis=0)
+        best = int(np.argmax(mean >= mean.max() - TIE))
+        neighbour = {0: 1, longest - 1: longest - 2}.get(best)
+        self.at_edge_ = neighbour is not None and bool(mean[best] > mean[neighbour] + TIE)
+        self.C_, self.best_score_ = float(grid[best]), float(mean[best])
+        self.best_estimator_ = make_pipeline(self._scaler(), LinearSVM(self.C_)).fit(features, labels)
+        self.n_unconverged_ = sum(n_unconverged) + self.best_estimator_[-1].n_unconverged_
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """As `LinearSVM.predict`."""
+        check_is_fitted(self)
+        return np.asarray(self.best_estimator_.predict(validate_data(self, X, reset=False, dtype=np.float64)))
+
+    def _scaler(self) -> StandardScaler:
+        return StandardScaler(with_mean=self.standardised, with_std=self.standardised)
+
+    def _curve(
+        self, features: Array, labels: NDArray[Any], train: Indices, test: Indices, grid: Array
+    ) -> tuple[list[float], int]:
+        """Accuracy on one split at each C, as far as it is worth while; and how many machines did not converge."""
+        scaler = self._scaler().fit(features[train])
+        classes, signs = one_vs_rest(labels[train])
+        new = np.column_stack((scaler.transform(features[test]), np.ones(len(test))))
+        curve: list[float] = []
+        n_waiting = n_unconverged = 0
+        for C, weights, slack, n_failed in minima(scaler.transform(features[train]), signs, grid):
+            curve.append(float((classes[(new @ weights.T).argmax(axis=1)] == labels[test]).mean()))
+            n_unconverged += n_failed
+            # While every clip is inside the margin of every class nothing but the common direction may have been
+            # fitted: nearly constant features stay at chance for decades. Patience begins when that is over.
+            n_waiting += bool((slack > 0.0).all())
+            since_best = len(curve) - 1 - max(int(np.argmax(curve)), n_waiting)
+            cost, norm = C * (slack**2).sum(axis=1), 0.5 * (weights**2).sum(axis=1)
+            if since_best >= self.patience * self.per_decade or (cost < HARD_MARGIN * (cost + norm)).all():
+                break
+        return curve, n_unconverged
 
 
-class _Pieces:
-    """Minima of the quadratic pieces: ridge regression on the clips inside the margin."""
-
-    def __init__(self, gram: Products, ridge: float) -> None:
-        self.gram, self.ridge = gram, ridge
-        self._whole: Array | None = None
-
-    def minimum(self, sign: Array, inside: NDArray[np.bool_]) -> Solution:
-        """Where the piece with these clips inside the margin is lowest, for one class or for several."""
-        rows = np.flatnonzero(inside)
-        coefficients, common = np.zeros_like(sign), np.zeros(sign.shape[1:])
-        if len(rows):
-            along = self.gram.common[rows]
-            by_all = dpotrs(self._factor(rows), np.column_stack((sign[rows], along)))[0]
-            by_sign, by_common = by_all[:, :-1].reshape(sign[rows].shape), by_all[:, -1]
-            common = (along @ by_sign) / (1.0 + along @ by_common)  # Sherman and Morrison: a part of rank one
-            coefficients[rows] = by_sign - np.multiply.outer(by_common, common)
-        return Solution(coefficients, common, self.gram.rest @ coefficients, True)
-
-    def _factor(self, rows: NDArray[np.intp]) -> Array:
-        if len(rows) < len(self.gram.rest):
-            return self._cholesky(self.gram.rest.take(rows, axis=0).take(rows, axis=1))
-        if self._whole is None:  # where every class begins: one factor serves all
-            self._whole = self._cholesky(self.gram.rest.copy())
-        return self._whole
-
-    def _cholesky(self, matrix: Array) -> Array:
-        matrix.flat[:: len(matrix) + 1] += self.ridge
-        factor, failed = dpotrf(matrix.T, clean=0, overwrite_a=1)  # the transpose is itself, in Fortran's order
-        if failed:
-            raise ParameterError(f"C = {0.5 / self.ridge:.3g} is too large for these features in double precision")
-        return np.asarray(factor)
+def one_vs_rest(y: NDArray[Any]) -> tuple[NDArray[Any], Array]:
+    """Classes, sorted, and for each +1 where a clip is of it and −1 elsewhere. Shape: ``(N,)`` → ``(K,), (K, N)``."""
+    check_classification_targets(y)
+    classes, index = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"{len(y)} training clips of one class; at least two classes are needed")
+    return classes, np.where(np.arange(len(classes))[:, None] == index, 1.0, -1.0)
 
 
-def _minimise(pieces: _Pieces, sign: Array, now: Solution) -> Solution:
-    """Newton steps from piece to piece until a minimum lies in its own piece."""
-    along = pieces.gram.common
-    for _ in range(MAX_STEPS):
-        decision = now.rest + now.common * along
-        inside = sign * decision < 1.0
-        target = pieces.minimum(sign, inside)
-        reached = target.rest + target.common * along
-        # A clip exactly on the margin may flip by rounding; then the step is nothing: that is the minimum too.
-        if np.array_equal(sign * reached < 1.0, inside) or np.abs(reached - decision).max() < 1e-7:
-            return target
-        now = _step(now, target, sign, decision, reached - decision, pieces.ridge)
-    return now
+def c_limits(features: Array) -> tuple[float, float]:
+    """The smallest C worth trying, and the largest that double precision can be trusted with.
 
-
-def _step(now: Solution, target: Solution, sign: Array, decision: Array, change: Array, ridge: float) -> Solution:
-    """The lowest point on the way to a target: without stopping there the method could cycle."""
-    turn, common = target.coefficients - now.coefficients, target.common - now.common
-    rest = target.rest - now.rest
-    linear = now.coefficients @ rest + now.common * common
-    quadratic = turn @ rest + common**2
-
-    def slope(t: float) -> float:
-        slack = np.maximum(0.0, 1.0 - sign * (decision + t * change))
-        return float(linear + t * quadratic - (slack * sign) @ change / ridge)
-
-    t = brentq(slope, 0.0, 1.0) if slope(0.0) < 0.0 < slope(1.0) else 1.0
-    return Solution(now.coefficients + t * turn, now.common + t * common, now.rest + t * rest, False)
+    With C at 1 / (2 N max‖x‖²) no clip can reach the margin (Chu et al. 2015, KDD); a tenth of it is the limit in all
+    but name.
+    """
+    length, spread = (features**2).sum(axis=1) + 1.0, ((features - features.mean(axis=0)) ** 2).sum()
+    return 0.05 / (len(length) * length.max()), 0.5 * PRECISION / max(spread, length.sum() / PRECISION)

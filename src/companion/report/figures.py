@@ -6,14 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from companion.report.evidence import Column, gather
 from companion.report.style import BLUE, VERMILION, axes_grid, curve_styles, group_style, styled
 from companion.report.symbols import as_mathtext
-from companion.results.run import Run
 from companion.results.scorecard import STATUSES
 
 _STATUS_COLOURS = {
@@ -30,41 +26,41 @@ _STATUS_COLOURS = {
 
 
 @styled
-def cells_with_intervals(paper: str, item: str, recorded: Mapping[str, Run], build: Run | None = None) -> Figure:
-    """Every cell of an item as a dot with its 95 % interval, one panel for each source of numbers.
+def differences(lines: pd.DataFrame, unit: str, *, width: float = 8.0) -> Figure:
+    """Differences as dots with 95 % intervals about a line at zero, the published ones as upright strokes.
 
-    The published value is a short upright line beside numbers from real audio. Synthetic numbers get a panel
-    of their own without it, because they are not comparable.
+    Differences can be compared between tasks where levels cannot.
 
     Args:
-        paper: As in published.csv.
-        item: As in published.csv, or the name under which runs keep controls.
-        recorded: Recorded runs by profile.
-        build: This build's run.
+        lines: In reading order: ``label``, ``published`` (NaN where none is printed), ``value``, ``low``, ``high``; and
+            perhaps ``group``, which gets a heading.
+        unit: Of all of them.
+        width: Of the figure, inches.
     """
-    compared = gather(paper, item, recorded, build)
-    labels = [as_mathtext(f"{row} {column}") for row, column, _ in compared.cells.index]
-    count = max(1, len(compared.columns))
-    figure, axes = axes_grid(1, count, 2.3 + 3.0 * count, 0.9 + 0.27 * len(labels), sharey=True)
-    y = np.arange(len(labels))
-    for axis, (source, column) in zip(axes, compared.columns, strict=False):
-        if compared.was_published and source.evidence != "synthetic":
-            axis.plot(compared.cells["number"], y, "|", color=VERMILION, markersize=13, markeredgewidth=2,
-                      label="published")  # fmt: skip
-        _dots(axis, column, y, source)
-    axes[0].set_yticks(y, labels)
-    axes[0].set_ylim(len(labels) - 0.4, -0.6)
-    figure.supxlabel(" / ".join(dict.fromkeys(str(key[2]) for key in compared.cells.index)), fontsize=10)
-    return figure
-
-
-def _dots(axis: Axes, column: pd.DataFrame, y: NDArray[np.int64], source: Column) -> None:
-    axis.hlines(y, column["ci_low"], column["ci_high"], color=BLUE, linewidth=1.6)
-    axis.plot(column["value"], y, "o", color=BLUE, markersize=5.5, label="measured, 95 % interval")
-    axis.set_title(source.heading.replace(", ", ",\n", 1))
+    places, headings, height, before = [], [], 0, ""
+    for group in lines["group"] if "group" in lines else [""] * len(lines):
+        if group != before:
+            headings.append((height, str(group)))
+            height, before = height + 1, group
+        places.append(height)
+        height += 1
+    figure, (axis,) = axes_grid(1, 1, width, 0.9 + 0.27 * height)
+    axis.axvline(0, color="#555555", linewidth=1)
+    axis.hlines(places, lines["low"], lines["high"], color=BLUE, linewidth=1.8)
+    axis.plot(lines["value"], places, "o", color=BLUE, markersize=6, label="found here, 95 % interval")
+    if lines["published"].notna().any():
+        axis.plot(lines["published"], places, "|", color=VERMILION, markersize=13, markeredgewidth=2.2,
+                  label="published")  # fmt: skip
+    for place, heading in headings:
+        axis.annotate(as_mathtext(heading), (0, place), xycoords=("axes fraction", "data"), weight="bold", va="center",
+                      ha="right", xytext=(-6, 0), textcoords="offset points")  # fmt: skip
+    axis.set_yticks(places, [as_mathtext(str(label)) for label in lines["label"]])
+    axis.set_ylim(height - 0.4, -0.6)
+    axis.set_xlabel(unit)
     axis.grid(axis="x")
     axis.tick_params(axis="y", length=0)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), fontsize=8.5, ncols=2, columnspacing=1)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, columnspacing=1, borderaxespad=0.2)
+    return figure
 
 
 @styled

@@ -1,6 +1,7 @@
-"""A page of a chapter: the run that it makes, the recorded ones, and what it shows of them."""
+"""A page of a chapter: what it answers from the recorded run, and what the run that it makes computed, folded away."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -8,12 +9,13 @@ import pandas as pd
 
 from companion.errors import DataError
 from companion.profiles import parse_parameters
-from companion.report.evidence import columns
-from companion.report.figures import confusion, tsne_scatter
-from companion.report.shown import Shown
-from companion.report.strip import downloads, what_was_run
-from companion.report.style import Figure, show
-from companion.report.tables import comparison_table, fold_table, plain_table
+from companion.report.answer import Finding, Judge, answer_box, claims_table
+from companion.report.evidence import Column, columns
+from companion.report.figures import confusion, differences
+from companion.report.shown import Shown, folded
+from companion.report.strip import banner, citation, downloads, what_was_run
+from companion.report.style import show
+from companion.report.tables import fold_table, grid, long_table, plain_table
 from companion.results.proofs import passed
 from companion.results.run import Run, recorded
 from companion.results.scorecard import scorecard_rows
@@ -37,12 +39,19 @@ class Runnable(Protocol):
     def paper(self) -> str:
         """The paper in ``data/published``."""
 
+    @property
+    def answers(self) -> Sequence[str]:
+        """Published ids that it answers."""
+
     def run(self, profile: str, **parameters: Any) -> Run:
         """Run it, or find it."""
 
 
 class Page:
     """A chapter page. Making one runs the experiment, or finds its run.
+
+    What stands in front comes from the strongest recorded run; this build's run, which for the demo says nothing about
+    sound, is folded away below. Where nothing is recorded, this build's stands in front, and says so.
 
     Args:
         experiment: Of the chapter.
@@ -61,97 +70,162 @@ class Page:
         known = self.parameters.profile in experiment.profiles
         self.build = experiment.run(**self.parameters.model_dump()) if known else None
 
+    @cached_property
+    def evidence(self) -> Column:
+        """The run that the page answers from.
+
+        Raises:
+            DataError: Nothing is recorded, and this build has no run.
+        """
+        found = columns(self.recorded, self.build)
+        if not found:
+            raise DataError(f"{self.experiment.name}: no run", expected="a recorded one, or a profile that has one")
+        return found[0]
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Answers findings from that run."""
+        return Judge(self.paper, self.evidence)
+
+    @property
+    def others(self) -> list[Column]:
+        """Every run that does not stand in front."""
+        return columns(self.recorded, self.build)[1:]
+
+    # --- in front
+
+    def answer(self, *findings: Finding) -> Shown:
+        """The findings of the page with their verdicts, and one line on how sure they are."""
+        box = answer_box([self.judge.answer(one) for one in findings], self.sure())
+        return box if self.evidence.recorded else banner(self.evidence.run.profile) + box
+
+    def sure(self) -> str:
+        """How many recordings, seeds and source trainings stand behind the page, and on which data."""
+        said = self.evidence.run.provenance
+        seeds = len(said["seeds"])
+        words = f"How sure: {said['n_recordings']} recordings, {seeds} seed{'s' if seeds > 1 else ''}"
+        words += "; 95 % intervals over recordings" + (" and seeds" if seeds > 1 else ", not over seeds")
+        return f"{words}. Data: {said['data']}. {self.evidence.heading.capitalize()}."
+
+    def claims(self, *findings: Finding, caption: str = "Claims, judged by criteria written before the run") -> Shown:
+        """Findings in a table, with links to the scorecard."""
+        up = "../" * self.experiment.name.count("/")
+        return claims_table([self.judge.answer(one) for one in findings], f"{up}scorecard.html", caption)
+
+    def grid(self, item: str, caption: str = "") -> Shown:
+        """A table in the paper's shape."""
+        return grid(self.paper, item, self.evidence, caption)
+
     def table(self, item: str, caption: str = "") -> Shown:
-        """Published, recorded and built cells of one item side by side."""
-        return comparison_table(self.paper, item, self.recorded, self.build, caption)
+        """A table line by line."""
+        return long_table(self.paper, item, self.evidence, caption)
 
-    def claims(self, ids: Sequence[str], caption: str = "The paper's claims, by criteria written before the run",
-               digits: int = 1) -> Shown:  # fmt: skip
-        """What became of some published rows, from the same computation as the scorecard's."""
-        rows = self.scorecard(ids)
-        numbers = zip(rows["value"], rows["ci_low"], rows["ci_high"], strict=True)
-        found = [_measured(value, low, high, digits) for value, low, high in numbers]
-        table = pd.DataFrame(
-            {
-                "id": rows["id"],
-                "claim": rows["row"].where(rows["item"] != "Prose", ""),
-                "published": rows["published"],
-                "found": found,
-                "status": rows["status"],
-                "verdict": rows["verdict"],
-                "where": rows["where"],
-            }
+    def differences(self, lines: Mapping[str, Mapping[str, str]], unit: str, *, scale: float = 1.0,
+                    caption: str = "") -> Shown:  # fmt: skip
+        """A figure of differences: those found beside those that follow from the published numbers.
+
+        Args:
+            lines: By heading and label a difference in the language of ``criteria.csv``, say ``C058 - C059``; those
+                that were not measured are left out.
+            unit: Of all of them.
+            scale: Factor from the rows' unit to it.
+            caption: Below the figure.
+        """
+        found = []
+        for group, labels in lines.items():
+            for label, rule in labels.items():
+                measured, published = self.judge.measured(f"{rule} > 0"), self.judge.published(f"{rule} > 0")
+                if measured is not None:
+                    numbers = (published, measured.value, measured.low, measured.high)
+                    found.append((group, label, *(scale * number for number in numbers)))
+        table = pd.DataFrame(found, columns=["group", "label", "published", "value", "low", "high"])
+        above, below = (table["low"] > 0).sum(), (table["high"] < 0).sum()
+        alt = (
+            f"{len(table)} differences with intervals, {self.evidence.heading}: {above} lie above zero, "
+            f"{below} below, {len(table) - above - below} include it."
         )
-        return plain_table(table, caption)
+        return show(differences(table, unit), alt=alt, caption=caption)
 
-    def scorecard(self, ids: Sequence[str]) -> pd.DataFrame:
-        """Lines of the scorecard for some published rows that this page answers."""
-        pages = dict.fromkeys(ids, self.experiment.name)
-        built = [self.build] if self.build else []
-        rows = scorecard_rows(self.recorded.values(), built, pages, passed())
-        return rows.set_index("id", drop=False).loc[list(ids)].reset_index(drop=True)
+    def confusion(self, cell: str) -> Shown:
+        """Confusion matrix of one column of the table ``predictions``."""
+        return confusion_figure(self.evidence, cell)
 
-    def strips(self) -> Shown:
-        """What was run for each recorded result."""
-        return stacked([what_was_run(run) for run in self.recorded.values()])
+    # --- folded
 
-    def downloads(self) -> Shown:
-        """Links to the rows and tables of every run, and to the executed notebook."""
-        runs = [*self.recorded.values(), *([self.build] if self.build else [])]
-        return stacked([downloads(run, self.experiment.name) for run in runs])
+    def built(self, *items: str) -> Shown:
+        """Tables of this build's run, and of recorded runs that do not stand in front."""
+        return stacked(
+            [
+                folded(f"{_first_up(c.heading)} ({c.run.profile})", banner(c.run.profile) + self._of(c, items))
+                for c in self.others
+            ]
+        )
 
-    def joined(self, name: str) -> pd.DataFrame:
-        """One table of every run, one below the other, with a column ``run`` that says whose line it is."""
-        found = [(column.heading, column.run) for column in columns(self.recorded, self.build)]
-        parts = [run.table(name).assign(run=heading) for heading, run in found if name in run.table_names]
-        if not parts:
-            raise DataError(f"no run has a table {name!r}", expected="at least one")
-        return pd.concat(parts, ignore_index=True)
-
-    def maps(self) -> Figure:
-        """t-SNE pictures of every run, side by side."""
-        panels = {
-            column.heading: column.run.table("tsne").rename(columns={"superclass": "group"})
-            for column in columns(self.recorded, self.build)
-            if "tsne" in column.run.table_names
-        }
-        return tsne_scatter(panels)
-
-    def confusions(self, cell: str) -> Shown:
-        """Confusion matrices of one cell, drawn one below the other."""
-        shown = []
-        for heading, counts in confusion_tables(self.recorded, self.build, cell).items():
-            wrong = counts.copy()
-            for label in counts.index:
-                wrong.loc[label, label] = 0
-            true, said = wrong.stack().idxmax()
-            right = sum(int(counts.loc[label, label]) for label in counts.index)
-            alt = (
-                f"Confusion matrix, {heading}: {right} of {int(counts.to_numpy().sum())} clips are right; "
-                f"most often {true} is taken for {said}, {int(wrong.to_numpy().max())} times."
-            )
-            shown.append(show(confusion(counts, heading), alt=alt))
-        return stacked(shown)
+    def variants(self, *items: str) -> Shown:
+        """Further tables of the run in front."""
+        return folded("Other variants", self._of(self.evidence, items))
 
     def folds(self, probe: str = "LIBLINEAR") -> Shown:
         """Accuracy in every fold, for the networks whose trunk was trained on the source."""
-        shown = []
-        for column in columns(self.recorded, self.build):
-            folds = column.run.table("folds")
-            kept = folds[(folds["trunk"] == "source") & (folds["probe"] == probe)]
-            kept = kept.rename(columns={"accuracy %": "value"})[["row", "column", "fold", "value"]]
-            shown.append(fold_table(kept, caption=column.heading))
-        return stacked(shown)
+        table = self.evidence.run.table("folds")
+        kept = table[(table["trunk"] == "source") & (table["probe"] == probe)]
+        kept = kept.rename(columns={"accuracy %": "value"})[["row", "column", "fold", "value"]]
+        return folded("Fold by fold", fold_table(kept, caption=self.evidence.heading))
 
     def probes(self) -> Shown:
         """C, inner accuracy and convergence of the probes on the trained trunk."""
-        shown = []
-        for column in columns(self.recorded, self.build):
-            probes = column.run.table("probes")
-            kept = probes[(probes["trunk"] == "source") & (probes["run"] == 0)].drop(columns=["trunk", "run"])
-            text = kept.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value))
-            shown.append(plain_table(text, column.heading))
-        return stacked(shown)
+        table = self.evidence.run.table("probes")
+        kept = table[(table["trunk"] == "source") & (table["run"] == 0)].drop(columns=["trunk", "run"])
+        text = kept.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value))
+        return folded("How every classifier was chosen", plain_table(text, self.evidence.heading))
+
+    def made(self) -> Shown:
+        """How each run was made, what still waits for data, downloads and the citation."""
+        parts = [folded(f"How it was made: {column.heading}", what_was_run(column.run)) for column in self._all()]
+        waiting = self.scorecard()
+        waiting = waiting[waiting["status"] == "waiting"][["id", "item", "row", "column", "published", "where"]]
+        if len(waiting):
+            parts.append(folded(f"Rows that wait for data ({len(waiting)})", plain_table(waiting)))
+        parts.append(folded("Downloads", downloads(self.recorded.values(), self.experiment.name)))
+        return stacked([*parts, citation(self.paper)])
+
+    def scorecard(self) -> pd.DataFrame:
+        """Lines of the scorecard for the published rows that this page answers."""
+        built = [self.build] if self.build else []
+        pages = dict.fromkeys(self.experiment.answers, self.experiment.name)
+        rows = scorecard_rows(self.recorded.values(), built, pages, passed())
+        return rows[rows["id"].isin(pages)].reset_index(drop=True)
+
+    def _all(self) -> Iterator[Column]:
+        yield self.evidence
+        yield from self.others
+
+    def _of(self, column: Column, items: Sequence[str]) -> Shown:
+        present = [item for item in items if (column.run.rows["item"] == item).any()]
+        return stacked([long_table(self.paper, item, column) for item in present])
+
+
+def confusion_figure(column: Column, cell: str) -> Shown:
+    """Confusion matrix of one column of a run's table ``predictions``, with its commonest error in words."""
+    counts = confusion_counts(column.run, cell)
+    wrong = counts.copy()
+    for label in counts.index:
+        wrong.loc[label, label] = 0
+    true, said = wrong.stack().idxmax()
+    right = sum(int(counts.loc[label, label]) for label in counts.index)
+    alt = (
+        f"Confusion matrix, {column.heading}: {right} of {int(counts.to_numpy().sum())} clips are right; "
+        f"most often {true} is taken for {said}, {int(wrong.to_numpy().max())} times."
+    )
+    return show(confusion(counts), alt=alt, caption=alt.split(": ", 1)[1])
+
+
+def confusion_counts(run: Run, cell: str) -> pd.DataFrame:
+    """Clips by reference and estimated class."""
+    predictions = run.table("predictions")
+    classes = sorted(predictions["label"].unique())
+    counts = pd.crosstab(predictions["label"], predictions[cell])
+    return counts.reindex(index=classes, columns=classes, fill_value=0)
 
 
 def parameters_of(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,18 +242,6 @@ def parameters_of(given: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def confusion_tables(recorded: Runs, build: Run | None, cell: str) -> dict[str, pd.DataFrame]:
-    """Confusion matrix of one column of the ``predictions`` table, for every run that has it."""
-    found = {}
-    for column in columns(recorded, build):
-        predictions = column.run.table("predictions")
-        if cell in predictions:
-            classes = sorted(predictions["label"].unique())
-            counts = pd.crosstab(predictions["label"], predictions[cell])
-            found[column.heading] = counts.reindex(index=classes, columns=classes, fill_value=0)
-    return found
-
-
 def stacked(shown: Sequence[Shown]) -> Shown:
     """One below the other."""
     if not shown:
@@ -190,8 +252,5 @@ def stacked(shown: Sequence[Shown]) -> Shown:
     return whole
 
 
-def _measured(value: float, low: float, high: float, digits: int) -> str:
-    if pd.isna(value):
-        return "–"
-    ends = "" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-    return f"{value:.{digits}f}{ends}"
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import soundfile
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from companion.audio import Audio, resample
 from companion.report.shown import Shown, data_uri, escape
-from companion.report.style import BLUE, styled
+from companion.report.style import BLUE, curve_styles, styled
+from companion.report.symbols import as_html, as_mathtext
 
 PEAK = 0.5  # of every sound in a player: comfortable, and equal from one to the next
+RATE = 22_050  # Hz, of the sounds in players
 RANGE = 60.0  # decibels below its maximum that a picture shows
 
 
@@ -48,27 +50,19 @@ def players(groups: Mapping[str, Mapping[str, NDArray[np.floating]]], sample_rat
 
     Args:
         groups: Sounds by name, by heading; each is scaled to the same peak. Shape of each: ``(N,)``.
-        sample_rate: Of all of them, Hz; 22050 at 16 bits costs the page 59 kB a second.
+        sample_rate: Of all of them, Hz; a second costs the page about 10 kB.
     """
     parts = []
     for heading, sounds in groups.items():
         items = "".join(_player(name, samples, sample_rate) for name, samples in sounds.items())
-        row = "display:flex;flex-wrap:wrap;gap:0.5rem 1rem"
-        parts.append(f'<p><strong>{escape(heading)}</strong></p><div style="{row}">{items}</div>')
+        parts.append(f'<p><strong>{escape(heading)}</strong></p><div class="companion-players">{items}</div>')
     words = "\n".join(f"- {heading}: {', '.join(sounds)}" for heading, sounds in groups.items())
     return Shown("".join(parts), f"Sounds to hear on the page:\n\n{words}")
 
 
 def _player(name: str, samples: NDArray[np.floating], sample_rate: int) -> str:
-    file = io.BytesIO()
-    scaled = samples * (PEAK / max(float(np.abs(samples).max()), 1e-12))
-    soundfile.write(file, scaled, sample_rate, format="WAV", subtype="PCM_16")
-    source, label = data_uri(file.getvalue(), "audio/wav"), escape(name)
-    return (
-        f'<div style="width:11rem"><span>{label}</span><br>'
-        f'<audio controls preload="metadata" aria-label="{label}" style="width:100%;height:2rem" '
-        f'src="{source}"></audio></div>'
-    )
+    sound = _sound(name, Audio(np.asarray(samples, dtype=np.float32), sample_rate))
+    return f'<div class="companion-player"><span>{escape(name)}</span>{sound}</div>'
 
 
 @styled
@@ -121,3 +115,100 @@ def pooled(log_mel: NDArray[np.floating], frames: int = 4, bands: int = 2) -> ND
     """
     T, F = log_mel.shape[0] // frames, log_mel.shape[1] // bands
     return log_mel[: T * frames, : F * bands].reshape(T, frames, F, bands).max(axis=(1, 3))
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A sound with what was said of it.
+
+    Args:
+        title: What it is.
+        words: What was said of it, and by whom.
+        audio: The sound.
+        log_mel: Values in dB. Shape: ``(T, F)``.
+        events: Onset, offset and class of each event, where they are known.
+        outputs: Outputs over time by name; ``seconds`` are the centres of segments. Empty for none.
+    """
+
+    title: str
+    words: str
+    audio: Audio
+    log_mel: NDArray[np.floating]
+    events: Sequence[tuple[float, float, str]] = ()
+    outputs: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+
+
+def listen(examples: Sequence[Example]) -> Shown:
+    """Sounds with their log-mel and what was said of them; a line moves over the picture while one plays."""
+    figures = "".join(_example(example) for example in examples)
+    words = "\n".join(f"- {example.title}: {example.words}" for example in examples)
+    return Shown(f'<div class="companion-listen">{figures}{_CURSOR}</div>', f"Sounds to hear on the page:\n\n{words}")
+
+
+def _example(example: Example) -> str:
+    figure, (left, right) = _timeline(example)
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=130, facecolor="white", metadata={"Software": None})
+    title = escape(example.title)
+    place = f'data-seconds="{example.audio.duration:.3f}" data-span="{left:.4f} {right:.4f}"'
+    picture = f'<img alt="Log-mel spectrogram of {title}" src="{data_uri(image.getvalue(), "image/png")}">'
+    return (
+        f"<figure {place}><figcaption><b>{as_html(example.title)}</b> {as_html(example.words)}</figcaption>"
+        f'<div class="companion-timeline">{picture}<i></i></div>{_sound(example.title, example.audio)}</figure>'
+    )
+
+
+def _sound(name: str, audio: Audio) -> str:
+    """A player with its sound inside, as MP3: a tenth of the bytes, and every browser plays it."""
+    file = io.BytesIO()
+    scaled = audio.samples * (PEAK / max(float(np.abs(audio.samples).max()), 1e-12))
+    soundfile.write(file, resample(scaled, audio.sample_rate, RATE), RATE, format="MP3")
+    source, label = data_uri(file.getvalue(), "audio/mpeg"), escape(name)
+    return f'<audio controls preload="metadata" aria-label="{label}" src="{source}"></audio>'
+
+
+@styled
+def _timeline(example: Example) -> tuple[Figure, tuple[float, float]]:
+    """Log-mel above, outputs and events below; and where its axes begin and end, as shares of the width."""
+    rows = 1 + bool(example.outputs)
+    figure = Figure(figsize=(4.6, 1.5 + 1.2 * bool(example.outputs)), layout="none")  # type: ignore[arg-type]
+    margins = {"left": 0.11, "right": 0.98, "bottom": 0.3 / rows, "top": 0.96, "hspace": 0.12}
+    axes = figure.subplots(
+        rows, 1, sharex=True, squeeze=False, gridspec_kw=margins | {"height_ratios": [1.3, 1][:rows]}
+    )
+    picture, *below = axes[:, 0]
+    top, seconds = float(example.log_mel.max()), example.audio.duration
+    bands = example.log_mel.shape[1]
+    picture.imshow(pooled(example.log_mel).T, origin="lower", aspect="auto", interpolation="nearest", cmap="magma",
+                   vmin=top - RANGE, vmax=top, extent=(0, seconds, 0, bands))  # fmt: skip
+    picture.set_yticks([0, bands])
+    picture.set_ylabel("mel band")
+    for axis in below:
+        times = example.outputs["seconds"]
+        names = [name for name in example.outputs if name != "seconds"]
+        for name, look in zip(names, curve_styles(len(names)), strict=True):
+            axis.plot(times, example.outputs[name], label=as_mathtext(name), **look)
+        for onset, offset, _ in example.events:
+            axis.axvspan(onset, offset, color="#BBBBBB", alpha=0.5, linewidth=0)
+        axis.set_ylim(0, 1)
+        axis.legend(loc="upper right", fontsize=8)
+        axis.set_ylabel("output")
+    axes[-1, 0].set_xlabel("seconds")
+    axes[-1, 0].set_xlim(0, seconds)
+    return figure, (margins["left"], margins["right"])
+
+
+_CURSOR = """<script>
+(() => {
+  const box = document.currentScript && document.currentScript.parentElement;
+  for (const figure of box ? box.querySelectorAll("figure[data-seconds]") : []) {
+    const sound = figure.querySelector("audio"), line = figure.querySelector("i");
+    const [left, right] = figure.dataset.span.split(" ").map(Number);
+    const draw = () => {
+      line.style.left = `${100 * (left + (right - left) * sound.currentTime / figure.dataset.seconds)}%`;
+      if (!sound.paused) requestAnimationFrame(draw);
+    };
+    for (const event of ["play", "seeked", "pause"]) sound.addEventListener(event, draw);
+  }
+})();
+</script>"""

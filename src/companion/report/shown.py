@@ -24,6 +24,21 @@ STYLE = """<style>
 .companion-strip dt{font-weight:600;margin:0}
 .companion-strip dd{margin:0;overflow-wrap:anywhere}
 .companion-links a{display:inline-block;margin:.2em .9em .2em 0}
+.companion-answer{border:2px solid #0072B2;border-radius:.3em;padding:.6em .9em}
+.companion-answer ul{margin:0;padding-left:1.1em}
+.companion-answer li{margin:.25em 0}
+.companion-answer p{margin:.5em 0 0}
+.companion-verdict{border-radius:.25em;padding:0 .35em;white-space:nowrap;color:#fff;background:#595959}
+.companion-verdict.holds{background:#00664b}
+.companion-verdict.contradicted{background:#9c4400}
+.companion-players,.companion-listen{display:flex;flex-wrap:wrap;gap:.6rem 1rem}
+.companion-player{width:11rem}
+.companion-player audio,.companion-listen audio{width:100%;height:2rem;display:block}
+.companion-listen figure{flex:1 1 21rem;max-width:34rem}
+.companion-timeline{position:relative}
+.companion-timeline i{position:absolute;top:0;bottom:0;left:-1px;width:2px;background:#D55E00}
+.companion-fold{margin:.4em 0}
+.companion-fold>summary{cursor:pointer;font-weight:600;padding:.2em 0}
 .companion pre{white-space:pre-wrap;margin:.4em 0}
 .companion figure{margin:0}
 .companion img{display:block;width:100%;height:auto;background:#fff;padding:0!important}
@@ -64,6 +79,15 @@ def scrolling(content: str, label: str) -> str:
     """Wide content in a region that scrolls sideways, by touch or keyboard, instead of widening the page."""
     named = f'role="region" tabindex="0" aria-label="{escape(label)}"'
     return f'<div class="companion-scroll" {named}>{content}</div>'
+
+
+def folded(summary: str, content: Shown) -> Shown:
+    """Content behind a line that opens it."""
+    title = escape(summary)
+    return Shown(
+        f'<details class="companion-fold"><summary>{title}</summary>{content.html}</details>',
+        f"{summary}\n\n{content.markdown}",
+    )
 
 
 def download_link(file: str, content: str, kind: str = "text/csv") -> str:

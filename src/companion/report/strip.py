@@ -1,10 +1,10 @@
 """What stands around the results of a page: the banner, what was run, downloads and the citation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from companion.profiles import PROFILES
-from companion.report.shown import Shown, download_link, escape, notebook_address, notebook_link
+from companion.report.shown import Shown, escape, folded, notebook_address, notebook_link
 from companion.results.published import bibtex, short_names
 from companion.results.run import Run
 
@@ -65,26 +65,25 @@ def banner(profile: str) -> Shown:
     )
 
 
-def downloads(run: Run, page: str) -> Shown:
-    """Links to the rows and tables of a run, and to the executed notebook.
-
-    The tables are inside the links, so that they work on a page opened from a file. The notebook is the copy
-    that the book keeps under ``_sources``.
+def downloads(runs: Iterable[Run], page: str) -> Shown:
+    """Links to the rows and tables of recorded runs, which the book keeps beside its pages, and to the notebook.
 
     Args:
-        run: Whose rows and tables to offer.
+        runs: Recorded runs.
         page: Page of the book without suffix, for instance ``kumar2018/transfer``.
     """
-    tables = {"rows": run.rows, **{name: run.table(name) for name in run.table_names}}
-    file = f"{run.experiment.replace('/', '-')}-{run.profile}"
-    links = [
-        download_link(f"{file}-{name}.csv", table.to_csv(index=False, lineterminator="\n"))
-        for name, table in tables.items()
-    ]
-    words = (
-        f"Rows and tables: {run.experiment}/{{{', '.join(tables)}}}.csv; executed notebook: {notebook_address(page)}"
-    )
-    return Shown(f'<div class="companion-links">Download: {" ".join([*links, notebook_link(page)])}</div>', words)
+    links, words = [], []
+    for run in runs:
+        folder = f"recorded/{run.profile}/{run.experiment}"
+        files = [f"{name}.csv" for name in ("rows", *run.table_names)] + ["provenance.json"]
+        links += [_link(f"{'../' * page.count('/')}{folder}/{file}", f"{run.profile}: {file}") for file in files]
+        words.append(f"data/{folder}: {', '.join(files)}")
+    words.append(f"executed notebook: {notebook_address(page)}")
+    return Shown(f'<div class="companion-links">{" ".join([*links, notebook_link(page)])}</div>', "\n\n".join(words))
+
+
+def _link(address: str, words: str) -> str:
+    return f'<a href="{escape(address)}" download>{escape(words)}</a>'
 
 
 def citation(paper: str) -> Shown:
@@ -93,8 +92,5 @@ def citation(paper: str) -> Shown:
     Args:
         paper: As in published.csv, for instance ``Kumar2018``.
     """
-    entry, title = bibtex(paper), f"Cite {short_names()[paper]}"
-    return Shown(
-        f"<details><summary>{escape(title)}</summary><pre>{escape(entry)}</pre></details>",
-        f"{title}:\n\n```bibtex\n{entry}\n```",
-    )
+    entry = bibtex(paper)
+    return folded(f"Cite {short_names()[paper]}", Shown(f"<pre>{escape(entry)}</pre>", f"```bibtex\n{entry}\n```"))

@@ -221,9 +221,7 @@ def test_differences_of_exchanged_networks_exchange_their_sign(transferred, even
 
     def differences(exchange):
         rows = Rows()
-        paired_rows(
-            Table(target, {exchange(key): value for key, value in correct.items()}, rows), cells.PLAIN, "P"
-        )
+        paired_rows(Table(target, {exchange(key): value for key, value in correct.items()}, rows), cells.PLAIN, "P")
         return rows.frame(data="x").set_index(["row", "column"])["value"]
 
     same = differences(lambda key: key)

@@ -124,6 +124,20 @@ def paired_rows(table: Table, probe: str, item: str) -> None:
             differ(cell(row, column), Key("source", row, column, PLAIN), f"{row}, standardised - unscaled", column)
 
 
+def adapted_gain(table: Table) -> None:
+    """One statement for the family: the mean over all adapted cells of their difference to the matching cell of N_S."""
+    pairs = [
+        (Key("source", row, column), Key("source", "N_S", column))
+        for row in ADAPTED
+        for column in COLUMNS
+        if Key("source", row, column) in table.correct
+    ]
+    for side, name in enumerate(("adapted", "N_S")):
+        table.correct[Key("mean", name, "all cells")] = np.mean([table.correct[pair[side]] for pair in pairs], axis=0)
+    adapted, plain = (Key("mean", name, "all cells") for name in ("adapted", "N_S"))
+    table.difference(adapted, plain, "Paired", "adapted - N_S", f"mean of {len(pairs)} cells")
+
+
 def source_rows(rows: Rows, sources: Sequence[Source]) -> None:
     """How well the source task was learned, on its validation recordings."""
     counts = {

@@ -17,7 +17,7 @@ from companion.experiment import Task
 from companion.papers.kumar2018.adaptation import Target, columns, trunks
 from companion.papers.kumar2018.cells import PLAIN, Cell, Key, keep_adapted
 from companion.papers.kumar2018.source import Source
-from companion.probes.machine import Machine
+from companion.probes import LinearSVM
 from companion.representations import represent
 
 METHOD_OF = {"N_S": "", "N_T^I": "I", "N_T^II": "II", "N_T^III": "III"}
@@ -68,8 +68,8 @@ def accuracy(x: NDArray[np.float32], target: Target, test: Any, aside: Any, c: f
     """Accuracy on the fold set aside, by clips that share no recording with it and are not in the test fold."""
     held = target.folds == aside
     training = (target.folds != test) & ~np.isin(target.recordings, target.recordings[held])
-    machine = Machine(x[training].astype(float), target.labels[training], x[held].astype(float), standardised=False)
-    return float((machine.predict(machine.fit(c)) == target.labels[held]).mean())
+    machine = LinearSVM(c).fit(x[training], target.labels[training])
+    return float(machine.score(x[held], target.labels[held]))
 
 
 def adapt_pair(task: Task, target: Target, source: Source, method: str, pair: Sequence[int], seed: int) -> Any:

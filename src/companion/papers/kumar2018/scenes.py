@@ -18,8 +18,8 @@ from companion.evaluation.intervals import Interval, interval, ratio_interval
 from companion.experiment import Experiment, Findings, Part, Task
 from companion.features import TUT_MFCC
 from companion.papers.kumar2018 import tagging
-from companion.papers.kumar2018.adaptation import COLUMNS, Target, load_target
-from companion.papers.kumar2018.cell_rows import ADAPTED, POINTS, Table, item_of, paired_rows, row_of, source_rows
+from companion.papers.kumar2018.adaptation import Target, load_target
+from companion.papers.kumar2018.cell_rows import POINTS, Table, adapted_gain, item_of, paired_rows, row_of, source_rows
 from companion.papers.kumar2018.cells import (
     OWN_OUTPUT,
     PLAIN,
@@ -216,16 +216,7 @@ def bed_groups(table: Table, cells: Cells) -> None:
 
 def prose(table: Table) -> None:
     """What section 4.3 says in words: adapted against not, and N_T^III against N_T^I and N_T^II."""
-    pairs = [
-        (Key("source", row, column), Key("source", "N_S", column))
-        for row in ADAPTED
-        for column in COLUMNS
-        if Key("source", row, column) in table.correct
-    ]
-    for side, name in enumerate(("adapted", "N_S")):
-        table.correct[Key("mean", name, "all cells")] = np.mean([table.correct[pair[side]] for pair in pairs], axis=0)
-    adapted, plain = (Key("mean", name, "all cells") for name in ("adapted", "N_S"))
-    table.difference(adapted, plain, "Paired", "adapted - N_S", f"mean of {len(pairs)} cells")
+    adapted_gain(table)
     for row in ("N_T^I", "N_T^II"):
         table.difference(BEST, Key("source", row, "F1 max"), "Paired", f"N_T^III - {row}", "F1 max")
 

@@ -24,6 +24,7 @@ from companion.features import NS_LOG_MEL
 from companion.losses import recording_bce
 from companion.models.slat import SegmentWise
 from companion.models.weak_cnn import HOP, SEGMENT, WeakCNN
+from companion.paths import given
 from companion.profiles import Settings
 from companion.store import Kept, Store, Value, Work
 from companion.training import Plateau, Rate, Schedule, batches, constant, cosine, fit, make_fabric
@@ -280,7 +281,7 @@ def given_weights(weights: str, class_order: str, data: Path) -> dict[str, Weigh
     """
     if not weights:
         return {}
-    path = next((p for p in (Path(weights).expanduser(), data / weights) if p.is_file()), None)
+    path = next((p for p in (given(weights), data / weights) if p.is_file()), None)
     if path is None:
         raise DataError(
             f"no weights at {weights}",
@@ -293,7 +294,7 @@ def given_weights(weights: str, class_order: str, data: Path) -> dict[str, Weigh
             expected="a class order with the authors' pickle, which has no class names, and none with a .safetensors",
             repair="--set class_order=FILE",
         )
-    order = Path(class_order).expanduser() if class_order else None
+    order = given(class_order) if class_order else None
     if order is not None and not order.is_file():
         raise DataError(f"no class order at {order}", expected="a text file, one class name a line")
     return {"weights": Weights(path, order)}

@@ -5,12 +5,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.report.evidence import Column, columns
-from companion.report.page import Page, stacked
+from companion.report.evidence import Column
+from companion.report.page import stacked
 from companion.report.shown import Shown
 from companion.report.style import BLACK, BLUE, GREEN, VERMILION, axes_grid, styled
 from companion.report.symbols import as_mathtext
-from companion.report.tables import plain_table
+from companion.report.tables import long_table, plain_table
 from companion.results.published import load_published
 from companion.results.run import Run
 
@@ -24,20 +24,15 @@ TABLE_SECONDS = 10
 
 
 @styled
-def ratio_by_length(page: Page) -> Figure:
+def ratio_by_length(source: Column) -> Figure:
     """N_S relative to N_S^slat over the length of a recording: counted as a line, timed as dots with intervals.
 
-    One panel for each source of numbers and device. The published ratios stand at 10 s, except beside the
-    numbers of the demo profile, whose networks are narrower than the paper's.
-
+    One panel for each device. The published ratios stand at 10 s, except beside the numbers of the demo profile, whose
+    networks are narrower than the paper's.
     """
-    panels = [
-        (source, device, lines)
-        for source in columns(page.recorded, page.build)
-        for device, lines in source.run.table("relative").groupby("device", sort=False)
-    ]
-    figure, axes = axes_grid(1, len(panels), 0.8 + 3.4 * len(panels), 4.2, sharey=True)
-    for axis, (source, device, lines) in zip(axes, panels, strict=True):
+    panels = list(source.run.table("relative").groupby("device", sort=False))
+    figure, axes = axes_grid(1, len(panels), 1.4 + 4.2 * len(panels), 3.8, sharey=True)
+    for axis, (device, lines) in zip(axes, panels, strict=True):
         _panel(axis, source, str(device), lines)
     axes[0].set_ylabel(as_mathtext("N_S relative to N_S_slat"))
     handles, labels = axes[0].get_legend_handles_labels()
@@ -56,8 +51,7 @@ def _panel(axis: Axes, source: Column, device: str, lines: pd.DataFrame) -> None
         if source.evidence != "synthetic":
             axis.plot(TABLE_SECONDS * shift, published_ratio(words), marker, markersize=10, markerfacecolor="none",
                       markeredgecolor=VERMILION, markeredgewidth=1.6, label=f"{phase}, published")  # fmt: skip
-    kind = device.partition(",")[0]
-    axis.set_title(f"{source.heading},\n{kind}".replace(", ", ",\n", 1), fontsize=9.5)
+    axis.set_title(device.partition(",")[0])
     axis.set_xscale("log")
     axis.set_xticks([1.5, 4, 10, 30], ["1.5", "4", "10", "30"])
     axis.set_xticks([], minor=True)
@@ -72,23 +66,18 @@ def published_ratio(row: str) -> float:
     return float(kept["number"].iloc[0])
 
 
-def by_length(page: Page) -> Shown:
+def by_length(paper: str, source: Column) -> Shown:
     """N_S relative to N_S^slat at every length, a table for each kind of device that was timed."""
-    items = [item for column in columns(page.recorded, page.build) for item in column.run.rows["item"]]
-    return stacked([page.table(item) for item in dict.fromkeys(items) if "by length" in item])
+    items = [item for item in dict.fromkeys(source.run.rows["item"]) if "by length" in item]
+    return stacked([long_table(paper, item, source) for item in items])
 
 
-def time_table(page: Page) -> Shown:
+def time_table(source: Column) -> Shown:
     """Median milliseconds for one recording, by device, length, phase and network."""
-    parts = []
-    for source in columns(page.recorded, page.build):
-        times = source.run.table("times")
-        keys = ["device", "length s", "phase"]
-        wide = times.pivot_table(index=keys, columns="network", values="ms", aggfunc="median", sort=False)
-        parts.append(wide.map("{:.1f}".format).reset_index().assign(where=source.heading))
-    table = pd.concat(parts, ignore_index=True)
-    order = ["where", *(name for name in table.columns if name != "where")]
-    return plain_table(table[order], "Milliseconds for one recording, median of the repeats")
+    keys = ["device", "length s", "phase"]
+    times = source.run.table("times")
+    wide = times.pivot_table(index=keys, columns="network", values="ms", aggfunc="median", sort=False)
+    return plain_table(wide.map("{:.1f}".format).reset_index(), "Milliseconds for one recording, median of the repeats")
 
 
 def cost_table(run: Run) -> Shown:

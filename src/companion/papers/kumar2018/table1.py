@@ -37,6 +37,7 @@ PUBLISHED = {WHOLE: (SHOWN[0], SCANNED), SLAT: (SHOWN[1], SEGMENTWISE)}
 MEAN = "mean over 527"
 """The paper's name of the row; its note says how many classes there are here."""
 
+ALL = "all lengths"
 N_EXTREMES = 10
 DIFFERENCE, RATIO = f"{WHOLE} - {SLAT}", f"{WHOLE} / {SLAT}"
 System = tuple[Shown, str]
@@ -149,7 +150,7 @@ def table1(rows: Rows, test: Fold, validation: Fold) -> pd.DataFrame:
     words = "the highest segment's probability in place of the mean over segments"
     peak = Judge(rows, test, lambda scored: scored.maximum)
     peak.both("Table1 top-left, maximum over segments", MEAN, "MAP", words, suffix=", maximum over segments")
-    cross(judge, "all lengths")
+    cross(judge, ALL)
     by_length(rows, test)
     return by_class
 
@@ -162,7 +163,8 @@ def cross(judge: Judge, row: str) -> None:
     """
     found = {system: judge.mean(system, "MAP") for system in judge.found}
     for (shown, heard), value in found.items():
-        judge.rows.add("Cross", f"{row}, shown {shown}", heard, "MAP", interval(value, bounds=(0.0, 1.0)))
+        item = "Cross" if row == ALL else f"Cross, {row}"
+        judge.rows.add(item, f"shown {shown}", heard, "MAP", interval(value, bounds=(0.0, 1.0)))
     whole, slat = SHOWN[:2]
     if not {(shown, heard) for shown in (whole, slat) for heard in HEARD} <= set(found):
         return

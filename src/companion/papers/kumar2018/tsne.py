@@ -127,12 +127,15 @@ def nearest(rows: Rows, spaces: Sequence[NDArray[np.float32]], target: Target) -
     statistics = target.statistics()
     named = {"N_S F1 max": spaces, "log-mel statistics": [(statistics - statistics.mean(0)) / statistics.std(0)]}
     groups = np.array([target.dataset.superclass_of[str(clip.label)] for clip in target.dataset.clips])
-    for row, of_row in named.items():
-        beside = [neighbours(space, target.recordings) for space in of_row]
-        for column, names in (("same class", target.labels), ("same group", groups)):
-            same = np.stack([names[neighbour] == names for neighbour in beside]).astype(float)
-            found = mean_interval(same, target.units, strata=target.labels)
+    beside = {row: [neighbours(space, target.recordings) for space in of_row] for row, of_row in named.items()}
+    for column, names in (("same class", target.labels), ("same group", groups)):
+        same = {row: np.stack([names[one] == names for one in found]).astype(float) for row, found in beside.items()}
+        for row, shares in same.items():
+            found = mean_interval(shares, target.units, strata=target.labels)
             rows.add("Neighbours", row, column, "share of clips, %", found, scale=100)
+        first, second = same.values()
+        gain = mean_interval(first - second, target.units, strata=target.labels, difference=True, bounds=(-1.0, 1.0))
+        rows.add("Neighbours", " - ".join(same), column, "difference of shares, points", gain, scale=100)
 
 
 def neighbours(x: NDArray[np.floating], recordings: NDArray[Any]) -> NDArray[np.intp]:
