@@ -36,5 +36,5 @@ def weak_corpus() -> SyntheticMixtures:
 
 
 def tiny_task(experiment: Any, settings: dict[str, Any], **inputs: Any) -> Task:
-    """A task of the smallest settings and corpora; weak recordings are those of ``weak_corpus`` unless others are given."""
+    """A task of the smallest settings and corpora; weak recordings are ``weak_corpus`` unless others are given."""
     return with_inputs(experiment, settings, **{"source": weak_corpus(), **inputs})
