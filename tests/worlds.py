@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class Disturbed(Dataset):
         self.clips = tuple(clip(original) for original in corpus.clips)
 
     def audio(self, clip: Clip) -> Audio:
-        found = self.corpus.audio(self._original[clip.id])
+        found = heard(self.corpus, self._original[clip.id])
         if clip.id not in self.noise:
             return found
         rng = np.random.default_rng(len(clip.id))
@@ -77,6 +78,12 @@ class Disturbed(Dataset):
 
     def of_fold(self, fold: int) -> list[str]:
         return [clip.id for clip in self.clips if clip.fold == fold]
+
+
+@cache
+def heard(corpus: Dataset, clip: Clip) -> Audio:
+    """A clip's sound, made once for all worlds of a corpus."""
+    return corpus.audio(clip)
 
 
 def with_inputs(experiment: Any, settings: dict[str, Any], **inputs: Any) -> Task:

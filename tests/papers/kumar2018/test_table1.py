@@ -11,7 +11,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from companion.datasets.base import Clip, Event
 from companion.papers.kumar2018.source import SHOWN
 from companion.papers.kumar2018.table1 import (
-    HEARD,
     MEAN,
     PUBLISHED,
     SCANNED,
