@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from companion.experiment import Task
-from companion.papers.kumar2018 import scenes, tagging, transfer
+from companion.papers.kumar2018 import cells, choice, scenes, tagging, transfer
 from companion.papers.kumar2018.adaptation import COLUMNS, load_target
 from companion.papers.kumar2018.source import untrained
+from companion.probes import FoldProbe
 from companion.store import key
 from papers.kumar2018.tiny import TINY_SCENES, TINY_TAGGING, TINY_TRANSFER, tiny_task
 from worlds import Disturbed
@@ -32,6 +33,14 @@ def adapted(network, target, method, *_):
     found = {name: rng.normal(size=(len(target.labels), 4)).astype(np.float32) for name in COLUMNS}
     found = {name: x for name, x in found.items() if method != "I" or name.startswith("F1")}
     return {**found, "scores": np.eye(target.n_classes)[target.labels], "curve": np.zeros((1, 2))}
+
+
+def probed(x, labels, folds, test, **options):
+    return FoldProbe(np.zeros(len(test), dtype=np.int64), 1.0, 0.5, False, np.ones(1), np.ones(1), 0)
+
+
+def probed_folds(x, labels, folds, **options):
+    return [probed(x, labels, folds, x[folds == fold]) for fold in np.unique(folds)]
 
 
 @cache
@@ -61,6 +70,9 @@ def chapter(shared, monkeypatch, weak_world, events_world, scenes_world):
         for name in names:
             monkeypatch.setattr(module, name, lambda *_: pd.DataFrame())
     monkeypatch.setattr(tagging, "localise", lambda *_: {})
+    monkeypatch.setattr(cells, "probe_fold", probed)
+    monkeypatch.setattr(cells, "probe_folds", probed_folds)
+    monkeypatch.setattr(choice, "accuracy", lambda *_: 0.5)
     events = Disturbed(events_world.corpus, folds=5)
     transfers = {**TINY_TRANSFER, **ALONE, "candidates": ("N_S", "N_T^I")}
     made = {
