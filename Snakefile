@@ -43,7 +43,7 @@ def library(wildcards):
 def before(wildcards):
     """Pages whose networks or runs a page uses; the scorecard reads what all others made."""
     if wildcards.page == "scorecard":
-        used = [page for page in NOTEBOOKS if page != "scorecard"]
+        used = [page for page in NOTEBOOKS if page not in ("scorecard", "intro")]
     else:
         used = papers.after(wildcards.page) if wildcards.page in papers.chapters() else []
     return [f"{EXECUTED}/{page}.ipynb" for page in used]
@@ -91,7 +91,7 @@ rule notebook:
         lock=LOCK,
         before=before,
         parts=parts,
-        facts=lambda wildcards: ["_build/facts.json"] if wildcards.page == "scorecard" else [],
+        facts=lambda wildcards: ["_build/facts.json"] if wildcards.page in ("scorecard", "intro") else [],
     output: EXECUTED + "/{page}.ipynb"
     log: EXECUTED + "/{page}.run.log"
     params: profile=PROFILE

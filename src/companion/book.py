@@ -8,13 +8,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from companion.atomic import replace_folder
 from companion.errors import CompanionError
 from companion.notebooks import skip_iri_grammar
-from companion.profiles import PROFILES
 
 
 class BookError(CompanionError):
@@ -77,12 +75,12 @@ def make(root: Path, profile: str) -> Path:
 
 
 def stage(book: Path, executed: Path, profile: str, target: Path, bibliography: Path | None = None) -> None:
-    """Gather what Sphinx reads: Markdown pages, executed copies and the configuration with the profile named.
+    """Gather what Sphinx reads: Markdown pages, executed copies and the configuration.
 
     Args:
         book: Sources of the book.
         executed: Folder of finished copies, laid out like ``book``.
-        profile: The profile they were run with; its name and banner stand at the top of every page.
+        profile: The profile they were run with.
         target: Folder to write; there is none yet.
         bibliography: A further file of references, kept outside ``book``.
 
@@ -107,10 +105,6 @@ def stage(book: Path, executed: Path, profile: str, target: Path, bibliography: 
         nbformat.write(_one_parameters_cell(notebook), copy)
     if bibliography is not None:
         shutil.copy2(bibliography, target)
-    configuration = target / "_config.yml"
-    settings = yaml.safe_load(configuration.read_text(encoding="utf-8"))
-    settings["html"]["announcement"] = announcement(profile)
-    configuration.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
     _write_conf(target)
 
 
@@ -128,13 +122,6 @@ def _one_parameters_cell(notebook: Any) -> Any:
         tags["parameters"].metadata["tags"] = ["parameters", "remove-cell"]
         tags["injected-parameters"].metadata["tags"] = ["injected-parameters", "hide-input"]
     return notebook
-
-
-def announcement(profile: str) -> str:
-    """The line above every page: which profile this build is, and how far its numbers may be compared."""
-    chosen = PROFILES[profile]
-    words = chosen.banner or "Official data: these numbers may be held against the paper's."
-    return f"<strong>Profile {chosen.name}.</strong> {words}"
 
 
 def _write_conf(folder: Path) -> None:

@@ -1,17 +1,20 @@
-"""The scorecard as a page shows it: a legend, counts, and every row in one table that can be filtered offline."""
+"""The scorecard as a page shows it: counts, the claims as sentences, and every row in a table that can be searched."""
 
+import base64
 import json
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
+from itables.utils import read_package_file
 
-from companion.report.shown import Shown, download_link, escape, notebook_address, notebook_link, scrolling
+from companion.report.shown import Shown, download_link, escape, folded, notebook_address, notebook_link, scrolling
 from companion.report.symbols import as_html
-from companion.report.tables import number, plain_table
+from companion.report.tables import number, plain_table, text_table
 from companion.results.published import short_names
 from companion.results.run import Run
-from companion.results.scorecard import STATUSES, json_rows
+from companion.results.scorecard import json_rows
 
 MEANINGS = {
     "exact": "follows from definitions, and the named test passed in this build",
@@ -25,29 +28,20 @@ MEANINGS = {
     "cited": "another group's number, quoted by the paper",
 }
 
-_CONTROLS = """<p><label>Paper <select data-filter="paper"><option value="">all</option>{papers}</select></label>
-<label>Status <select data-filter="status"><option value="">all</option>{statuses}</select></label>
-<label>Words <input type="search" data-filter="words" size="18"></label>
-<output aria-live="polite">{total} rows</output></p>"""
-
-_SCRIPT = """<script>
-(() => {
-  const box = document.currentScript.closest(".companion"), out = box.querySelector("output");
-  const [paper, status, words] = ["paper", "status", "words"].map(n => box.querySelector(`[data-filter=${n}]`));
-  const rows = [...box.querySelectorAll("tbody tr")];
-  box.addEventListener("input", () => {
-    const wanted = words.value.toLowerCase().split(" ").filter(Boolean);
-    let n = 0;
-    for (const row of rows) {
-      const text = row.textContent.toLowerCase();
-      row.hidden = (paper.value && row.dataset.paper !== paper.value)
-        || (status.value && row.dataset.status !== status.value) || !wanted.every(word => text.includes(word));
-      n += !row.hidden;
-    }
-    out.textContent = `${n} of ${rows.length} rows`;
-  });
-})();
+_SCRIPT = """<script type="module">
+const bytes = code => Uint8Array.from(atob(code), letter => letter.charCodeAt(0));
+const style = document.createElement("style");
+style.textContent = new TextDecoder().decode(bytes("{css}"));
+document.head.append(style);
+const address = URL.createObjectURL(new Blob([bytes("{js}")], {{type: "text/javascript"}}));
+const {{default: DataTable}} = await import(address);
+const panes = {{columns: {panes}, layout: "columns-3", initCollapsed: true, controls: false}};
+new DataTable("#{table}", {{paging: false, order: [], autoWidth: false, columnDefs: [{{visible: false, targets: 1}}],
+  layout: {{topStart: "info", topEnd: "search", top2: {{searchPanes: panes}}}}}});
+document.getElementById(location.hash.slice(1))?.scrollIntoView();
 </script>"""
+"""Turns a plain table into one that sorts, searches and filters. The library travels with the page: pages opened from
+a file may load no other file as a module, and need no network."""
 
 
 def legend() -> Shown:
@@ -100,42 +94,74 @@ def scorecard_downloads(scorecard: pd.DataFrame, page: str = "scorecard") -> Sho
     return Shown(f'<div class="companion-links">Download: {" ".join(links)}</div>', words)
 
 
-def account(scorecard: pd.DataFrame) -> Shown:
-    """Every published row with its status, in a table that a few lines inside the page filter.
+def claims(scorecard: pd.DataFrame) -> Shown:
+    """What the papers claim in words and what became of it, where it was measured.
 
     Args:
         scorecard: From :func:`companion.results.scorecard.scorecard_rows`.
     """
-    papers = "".join(f'<option value="{name}">{escape(words)}</option>' for name, words in short_names().items())
-    statuses = "".join(f"<option>{status}</option>" for status in STATUSES)
-    controls = _CONTROLS.format(papers=papers, statuses=statuses, total=len(scorecard))
-    heads = ("id", "what the paper prints", "published", "measured", "status, and where it comes from")
-    titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
-    body = "".join(_line(row) for row in scorecard.to_dict("records"))
-    table = f'<table class="dataframe"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+    kept = scorecard[(scorecard["measure"] == "claim") & ~scorecard["status"].isin(["waiting", "cited"])]
+    lines = [
+        {
+            "claim": as_html(row["criterion"].partition(". ")[0].rstrip(".")),
+            "published": escape(row["published"]),
+            "found": _measured(row),
+            "verdict": escape(row["verdict"] or row["status"]),
+            "row": f'<a href="#{row["id"]}">{row["id"]}</a>',
+        }
+        for row in kept.to_dict("records")
+    ]
+    return text_table(lines, f"Claims of the papers, {len(lines)} of them measured on real audio")
+
+
+def account(scorecard: pd.DataFrame) -> Shown:
+    """Every row that was measured, proved or quoted, in a table that sorts, searches and filters.
+
+    Args:
+        scorecard: From :func:`companion.results.scorecard.scorecard_rows`.
+    """
+    table = _table(scorecard[scorecard["status"] != "waiting"], "account")
+    files = {name: base64.b64encode(read_package_file(f"html/dt_bundle.{name}").encode()) for name in ("js", "css")}
+    script = _SCRIPT.format(table="account", panes=[1, 5, 6], **{name: code.decode() for name, code in files.items()})
     summary = ", ".join(f"{n} {status}" for status, n in scorecard["status"].value_counts().items())
-    return Shown(controls + scrolling(table, "All published rows") + _SCRIPT, f"{len(scorecard)} rows: {summary}")
+    return Shown(scrolling(table, "Published rows with an answer") + script, f"{len(scorecard)} rows: {summary}")
 
 
-def _line(row: dict[str, object]) -> str:
+def waiting(scorecard: pd.DataFrame) -> Shown:
+    """Rows without an answer, folded: which data each needs, and the command to run then."""
+    kept = scorecard[scorecard["status"] == "waiting"]
+    table = Shown(scrolling(_table(kept, "waiting"), "Published rows without an answer"), f"{len(kept)} rows wait")
+    return folded(f"Rows that wait for data ({len(kept)})", table)
+
+
+def _table(rows: pd.DataFrame, name: str) -> str:
+    """A plain table of the scorecard; each row is an anchor."""
+    heads = ("id", "paper", "what", "published", "found", "verdict", "status")
+    titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    body = "".join(_line(row) for row in rows.to_dict("records"))
+    return f'<table id="{name}" class="dataframe"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _line(row: dict[str, Any]) -> str:
     """One row of the table."""
-    measure, status = str(row["measure"]), row["status"]
-    place = ", ".join((str(row["paper"]), str(row["item"]), measure))
-    what = f"{as_html(str(row['row']))} {as_html(str(row['column']))}<small>{escape(place)}</small>"
-    said = f"<small>{escape(row['verdict'])}</small>" if row["verdict"] else ""
-    rule = f"<small>Criterion: {escape(row['criterion'])}</small>"
-    where = f"<b>{status}</b>{said}<small>{escape(row['where'])}</small>{rule}"
-    cells = "".join(f"<td>{cell}</td>" for cell in (what, escape(row["published"]), _measured(row, measure), where))
-    return f'<tr data-paper="{row["paper"]}" data-status="{status}"><th scope="row">{row["id"]}</th>{cells}</tr>'
+    what = (
+        f"{as_html(row['row'])} {as_html(row['column'])}<small>{escape(row['item'])}, {escape(row['measure'])}</small>"
+    )
+    detail = f"<p>{escape(row['criterion'])}</p><p>{escape(row['where'])}</p>"
+    status = f"{row['status']}<details><summary>criterion</summary>{detail}</details>"
+    verdict = escape(row["verdict"] or "–")
+    cells = (short_names()[row["paper"]], what, escape(row["published"]), _measured(row), verdict, status)
+    return f'<tr id="{row["id"]}"><th scope="row">{row["id"]}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 
-def _measured(row: dict[str, object], measure: str) -> str:
+def _measured(row: dict[str, Any]) -> str:
     """Value and interval, with the profile they come from."""
-    value, low, high = (float(str(row[name])) for name in ("value", "ci_low", "ci_high"))
+    value, low, high = (float(row[name]) for name in ("value", "ci_low", "ci_high"))
     if math.isnan(value):
         return "–"
-    interval = "" if math.isnan(low) else f" [{_digits(low, measure)}, {_digits(high, measure)}]"
-    return f'<span class="number">{_digits(value, measure)}{interval}</span><small>{row["profile"]}</small>'
+    interval = "" if math.isnan(low) else f" [{_digits(low, row['measure'])}, {_digits(high, row['measure'])}]"
+    profile = f"<small>{row['profile']}</small>"
+    return f'<span class="number">{_digits(value, row["measure"])}{interval}</span>{profile}'
 
 
 def _digits(value: float, measure: str) -> str:

@@ -160,7 +160,7 @@ def claims_table(answers: Sequence[Answer], scorecard: str, caption: str) -> Sho
             "published": escape(one.published),
             "found": escape(one.found),
             "verdict": escape(one.verdict) + (f"<small>{escape(one.changed)}</small>" if one.changed else ""),
-            "row": f'<a href="{scorecard}?search={one.id}">{one.id}</a>' if one.id else "–",
+            "row": f'<a href="{scorecard}#{one.id}">{one.id}</a>' if one.id else "–",
         }
         for one in answers
     ]

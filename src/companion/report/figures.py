@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from companion.report.style import BLUE, VERMILION, axes_grid, curve_styles, group_style, styled
@@ -155,28 +156,45 @@ def learning_curves(curves: pd.DataFrame, *, x: str, panels: Sequence[str], by: 
     return figure
 
 
-@styled
 def status_bars(counts: pd.DataFrame, names: Mapping[str, str]) -> Figure:
-    """Published rows of each paper by status, as one stacked bar each, with their numbers.
+    """Published rows of each paper by status.
 
     Args:
         counts: Papers by statuses, from :func:`companion.results.scorecard.status_counts`.
         names: What to call each paper.
     """
+    return stacked_bars(counts[list(STATUSES)], names, _STATUS_COLOURS, "published rows")
+
+
+@styled
+def stacked_bars(counts: pd.DataFrame, names: Mapping[str, str], colours: Mapping[str, str], unit: str) -> Figure:
+    """One stacked bar a line, with its numbers.
+
+    Args:
+        counts: Lines by kinds.
+        names: What to call each line.
+        colours: Of each kind.
+        unit: What is counted.
+    """
     figure, (axis,) = axes_grid(1, 1, 8.0, 1.2 + 0.55 * len(counts))
     left = np.zeros(len(counts))
-    labels = [names[paper] for paper in counts.index]
-    for status in STATUSES:
-        n = counts[status].to_numpy()
-        colour = _STATUS_COLOURS[status]
-        axis.barh(labels, n, 0.62, left=left, color=colour, edgecolor="#555555", linewidth=0.7, label=status)
+    labels = [names[line] for line in counts.index]
+    whole = counts.sum(axis=1).max()
+    for kind in counts:
+        n, colour = counts[kind].to_numpy(), colours[str(kind)]
+        axis.barh(labels, n, 0.62, left=left, color=colour, edgecolor="#555555", linewidth=0.7, label=kind)
         for y, (start, width) in enumerate(zip(left, n, strict=True)):
             if width:
-                dark = status in ("exact", "reproduced")
-                look: Any = {"color": "white" if dark else "#222222", "rotation": 90 if width < 4 else 0}
-                axis.annotate(f"{width}", (start + width / 2, y), ha="center", va="center", fontsize=8.5, **look)
+                look: Any = {"color": ink(colour), "rotation": 90 if width < whole / 40 else 0}
+                axis.annotate(f"{width}", (start + width / 2, y), ha="center", va="center", fontsize=9, **look)
         left += n
     axis.invert_yaxis()
-    axis.set_xlabel("published rows")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.42, -0.28), ncols=len(STATUSES), fontsize=8.5)
+    axis.set_xlabel(unit)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.42, -0.28), ncols=len(counts.columns), fontsize=9)
     return figure
+
+
+def ink(colour: str) -> str:
+    """Black or white, whichever reads better on a colour."""
+    red, green, blue = to_rgb(colour)
+    return "white" if 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.18 else "#222222"

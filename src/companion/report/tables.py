@@ -40,6 +40,9 @@ def grid(paper: str, item: str, column: Column, caption: str = "") -> Shown:
         caption: Above the table.
     """
     compared = cells(paper, item, column)
+    if compared.empty:
+        words = f"{caption or item}: not measured on {column.data}."
+        return Shown(f"<p>{escape(words)}</p>", words)
     measure = str(compared.index[0][2])
     rows, across = (list(dict.fromkeys(compared.index.get_level_values(level))) for level in (0, 1))
     author = short_names().get(paper, paper)

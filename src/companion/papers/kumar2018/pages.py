@@ -196,8 +196,8 @@ class Page(page.Page):
         """Fig. 1, drawn from the modules."""
         methods = [asdict(method) for method in METHODS.values()]
         alt = (
-            "N_S from its input of 896 frames and 128 bands through blocks B1 to B6, F1 and F2 with 13 segments to the "
-            "global pooling P, and beside it Methods I, II and III: B1 to B6 frozen, F1 updated, F_T in the place of F2 "
+            "N_S from an input of 896 frames and 128 bands through blocks B1 to B6, F1 and F2 with 13 segments to the "
+            "global pooling P, and beside it Methods I, II and III: B1 to B6 frozen, F1 updated, F_T in place of F2 "
             "in Method I, after F2 in Method II and after P in Method III."
         )
         return show(architecture.architecture(_layers(), methods), alt=alt)
