@@ -161,6 +161,11 @@ def test_c_is_that_of_the_fold_tested(world, target, monkeypatch):
     assert asked == {(1, 1.0), (2, 11.0), (3, 21.0), (4, 31.0)}
 
 
+def test_a_pair_of_folds_is_left_out_together(target, monkeypatch):
+    monkeypatch.setattr(choice, "keep_adapted", lambda *arguments: arguments)
+    assert choice.adapt_pair("task", target, "source", "II", [3, 1], 5) == ("task", "source", target, "II", (1, 3), 5)
+
+
 def test_the_row_of_the_comparison_is_what_was_chosen_for_every_seed(target, monkeypatch):
     """Half of the clips right under the first seed, all under the second; N_S is the same for both, N_T is not."""
     asked = []

@@ -1,14 +1,20 @@
 """Truths of the chapter on transfer: what must hold whatever the numbers are."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from companion.models.weak_cnn import WeakCNN
-from companion.papers.kumar2018 import cells, tagging, transfer
+from companion.papers.kumar2018 import adaptation, cells, tagging, transfer
+from companion.papers.kumar2018.cell_rows import Table
 from companion.papers.kumar2018.source import train, trained, untrained, weights_digest
 from companion.results.published import load_published
+from companion.results.rows import Rows
 from companion.training import batches
+from papers.kumar2018 import made_up_cells
+from papers.kumar2018.made_up_cells import framed
 from papers.kumar2018.tiny import TINY_TRANSFER, tiny_task
 from papers.kumar2018.unheard import assert_fold_decided_nothing
 from worlds import Disturbed
@@ -96,15 +102,54 @@ def test_every_published_cell_has_a_row_and_its_value_follows_from_the_predictio
     published = load_published()
     fourteen = published[published["item"] == "Table2 right"]
     predictions = transferred.tables["predictions"]
+    folds = transferred.tables["folds"].set_index(["trunk", "row", "column", "probe", "fold"])["accuracy %"]
     for row, column in fourteen[["row", "column"]].itertuples(index=False):
         right = predictions[f"source | {row} | {column} | LIBLINEAR | run 0"] == predictions["label"]
         by_fold = right.groupby(predictions["fold"]).mean()
         found = rows.loc[("Table2 right", row, column)]
         assert found["value"] == pytest.approx(100 * by_fold.mean())
+        of_cell = folds.loc["source", row, column, "LIBLINEAR"]
+        assert of_cell.to_dict() == pytest.approx((100 * by_fold).to_dict())
         assert found["n_recordings"] == predictions["recording"].nunique()
         if row != "N_S":
             off = rows.loc[("Table2 right", "N_S", column), "value"]
             assert rows.loc[("Paired", f"{row} - N_S", column), "value"] == pytest.approx(found["value"] - off)
+
+
+def test_columns_are_the_mappings_that_their_names_say():
+    """Two segments whose maximum and mean are known, and no layer in the other's place."""
+    rng = np.random.default_rng(0)
+    f1, f2 = rng.random((2, 6)), rng.random((2, 3))
+    found = SimpleNamespace(f1_max=f1.max(0), f1_avg=f1.mean(0), f2_max=f2.max(0), f2_avg=f2.mean(0))
+    named = adaptation.columns(found)
+    for layer, segments in (("F1", f1), ("F2", f2)):
+        assert named[f"{layer} max"].tolist() == segments.max(0).tolist()
+        assert named[f"{layer} avg"].tolist() == segments.mean(0).tolist()
+    assert set(adaptation.columns(SimpleNamespace(**{**vars(found), "f2_max": None, "f2_avg": None}))) == {
+        "F1 max", "F1 avg"}  # fmt: skip
+
+
+def test_clips_by_authors_of_the_source_are_left_out_where_it_is_said():
+    """Half of the clips are by people whom the source holds, one of them in a mixture; the others count."""
+    target = made_up_cells.target(tuple("abcd"))
+    made = made_up_cells.cells(target, n_seeds=1)
+    authors = {name: f"person {number % 4}" for number, name in enumerate(target.recordings)}
+    target.dataset.author_of = authors
+    clips = [SimpleNamespace(recording="x+y"), SimpleNamespace(recording="z")]
+    source = SimpleNamespace(clips=clips, author_of={"y": "person 1", "z": "person 3"})
+    rows = Rows()
+    transfer.by_source_authors(Table(target, made.correct(), rows), SimpleNamespace(inputs={"source": source}))
+    kept = np.arange(len(target.labels)) % 2 == 0
+    found = framed(rows)
+    line = found.loc[("Table2 right, without clips by authors of the source", "N_T^II", "F2 avg", "accuracy %")]
+    assert line["value"] == pytest.approx(made_up_cells.accuracy(made, cells.Key("source", "N_T^II", "F2 avg"), kept))
+    assert line["n_clips"] == kept.sum()
+    assert len(found.loc["Table2 right, without clips by authors of the source"]) == 14
+    assert "Paired, without clips by authors of the source" in found.index
+    nobody = Rows()
+    stranger = SimpleNamespace(clips=clips, author_of={"y": "person 8"})
+    transfer.by_source_authors(Table(target, made.correct(), nobody), SimpleNamespace(inputs={"source": stranger}))
+    assert nobody.lines == []
 
 
 def test_controls_are_what_their_names_say(shared, events_world):
@@ -182,8 +227,7 @@ def test_source_and_target_share_no_class_and_no_recording():
 
 def test_differences_of_exchanged_networks_exchange_their_sign(transferred, events_world):
     from companion.papers.kumar2018.adaptation import load_target
-    from companion.papers.kumar2018.cell_rows import Table, paired_rows
-    from companion.results.rows import Rows
+    from companion.papers.kumar2018.cell_rows import paired_rows
 
     target = load_target(events_world)
     rng = np.random.default_rng(0)
