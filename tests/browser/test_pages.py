@@ -65,22 +65,6 @@ def violations(page):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_no_error_asks_for_nothing_and_can_be_read_by_all(name, opened):
-    page = opened(name)
-    page.wait_for_timeout(200)
-    assert page.wrong == []
-    assert violations(page) == []
-    if name.startswith("kumar2018/"):
-        screens = page.evaluate("document.documentElement.scrollHeight") / WIDE["height"]
-        assert screens <= MOST_SCREENS, f"{screens:.1f} screens"
-
-
-@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith(("intro", "scorecard", "kumar2018/tr"))])
-def test_dark_pages_can_be_read_too(name, opened):
-    assert violations(opened(name, theme="dark")) == []
-
-
 CUT = """() => {
   const scrolls = element => {
     for (let up = element; up && up !== document.body; up = up.parentElement)
@@ -94,10 +78,22 @@ CUT = """() => {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_cut_sideways_on_a_telephone(name, opened):
-    page = opened(name, size=NARROW)
+def test_a_page_has_no_error_asks_for_nothing_and_can_be_read_by_all(name, opened):
+    page = opened(name)
+    page.wait_for_timeout(200)
+    assert page.wrong == []
+    assert violations(page) == []
+    if name.startswith("kumar2018/"):
+        screens = page.evaluate("document.documentElement.scrollHeight") / WIDE["height"]
+        assert screens <= MOST_SCREENS, f"{screens:.1f} screens"
+    page.set_viewport_size(NARROW)  # a telephone: nothing is cut sideways
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     assert page.evaluate(CUT) == []
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith(("intro", "scorecard", "kumar2018/tr"))])
+def test_dark_pages_can_be_read_too(name, opened):
+    assert violations(opened(name, theme="dark")) == []
 
 
 def test_every_link_inside_the_book_leads_somewhere(opened):
@@ -116,17 +112,21 @@ def test_every_link_inside_the_book_leads_somewhere(opened):
     assert [one for one in wanted if one[2] and one[1] in anchors and one[2] not in anchors[one[1]]] == []
 
 
-@pytest.mark.parametrize(("words", "title"), [("localisation", "Whole recordings"), ("fingerprint svm", "")])
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [("localisation", "Whole recordings against segments"), ("support vector machine", "Transfer"), ("errata", "slip")],
+)
 def test_search_finds_without_a_server(words, title, opened):
     page = opened(f"search.html?q={words}")
-    page.wait_for_selector("#search-results li, .search-summary", timeout=5000)
+    page.wait_for_selector("#search-results li", timeout=10_000)
     found = page.locator("#search-results li").all_inner_texts()
-    assert any(title in text for text in found) if title else True
+    assert any(title in text for text in found), found
 
 
 def test_the_scorecard_sorts_searches_and_leads_to_a_row(opened):
-    page = opened("scorecard.html#C058")
-    page.wait_for_selector("#account_wrapper input[type=search], .dt-search input", timeout=10000)
-    page.fill(".dt-search input", "N_T III F1 max")
-    shown = page.locator("#account tbody tr").all_inner_texts()
-    assert 0 < len(shown) < 60
+    page = opened("scorecard.html#C146")
+    page.wait_for_selector(".dt-search input", timeout=10_000)
+    assert page.locator("#C146").bounding_box()["y"] < WIDE["height"], "the row that the address names is in view"
+    before = page.locator("#account tbody tr").count()
+    page.fill(".dt-search input", "C146")
+    assert page.locator("#account tbody tr").count() < before

@@ -21,7 +21,7 @@ from companion.results.run import Run, recorded
 from companion.results.scorecard import scorecard_rows
 
 Runs = Mapping[str, Run]
-NOTHING = Shown("<p>Nothing is recorded yet.</p>", "Nothing is recorded yet.")
+NOTHING = Shown("", "")
 
 
 class Runnable(Protocol):
@@ -215,7 +215,7 @@ def confusion_figure(column: Column, cell: str) -> Shown:
     right, times = sum(int(counts.loc[label, label]) for label in counts.index), int(wrong.to_numpy().max())
     error = f"; most often {true} is taken for {said}, {times} time{'s' if times > 1 else ''}" if times else ""
     alt = f"Confusion matrix, {column.heading}: {right} of {int(counts.to_numpy().sum())} clips are right{error}."
-    return show(confusion(counts), alt=alt, caption=alt.split(": ", 1)[1])
+    return show(confusion(counts), alt=alt, caption=alt.split(": ", 1)[1], width=620)
 
 
 def confusion_counts(run: Run, cell: str) -> pd.DataFrame:
