@@ -35,7 +35,8 @@ def write_tree(root: Path) -> Path:
     (root / "book" / "paper").mkdir(parents=True)
     (root / "data" / "published").mkdir(parents=True)
     shutil.copy2(ROOT / "Snakefile", root)
-    shutil.copy2(ROOT / "data" / "published" / "papers.bib", root / "data" / "published")
+    for file in ("papers.bib", "published.csv"):
+        shutil.copy2(ROOT / "data" / "published" / file, root / "data" / "published")
     (root / "data" / "published" / "criteria.csv").write_text(",".join(criteria.COLUMNS) + "\n")  # no fact to prove
     shutil.copy2(ROOT / "book" / "_config.yml", root / "book")
     shutil.copy2(ROOT / "book" / "references.bib", root / "book")
@@ -53,7 +54,8 @@ def write_page(path: Path, title: str) -> None:
     defaults = 'profile, seed, device = "", 0, "none"\ndata, settings = "", {}'
     picture = """from IPython.display import SVG\nSVG('<svg xmlns="http://www.w3.org/2000/svg"/>')"""
     cells = [{"cell_type": "markdown", "id": "title", "metadata": {}, "source": f"# {title}"}]
-    for name, source in (("parameters", defaults), ("text", "print(profile)"), ("picture", picture)):
+    text = "from companion.errors import CompanionError\nprint(profile)"
+    for name, source in (("parameters", defaults), ("text", text), ("picture", picture)):
         cell = {"cell_type": "code", "id": name, "source": source, "outputs": [], "execution_count": None}
         cells.append(cell | {"metadata": {"tags": [name]}})
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -100,17 +102,18 @@ def test_a_second_build_has_nothing_to_do_whatever_the_dates_say(built: Path) ->
     assert graph.stale(built, "demo") == []
 
 
-def test_a_change_in_the_library_makes_every_notebook_stale_and_one_in_the_command_line_none(
+def test_a_change_in_the_library_makes_the_pages_stale_that_use_it_and_one_in_the_command_line_none(
     built: Path,
 ) -> None:
-    library, command_line = (built / "src" / "companion" / name for name in ("features.py", "cli.py"))
+    library, command_line = (built / "src" / "companion" / name for name in ("errors.py", "cli.py"))
     kept = library.read_bytes()
     for path in (library, command_line):
         path.write_bytes(path.read_bytes() + b"# changed\n")
-    steps = graph.stale(built, "demo")
-    assert {step.name for step in steps} >= {"execute paper/transfer", "execute scorecard", "render the book"}
-    assert "src/companion/features.py" in steps[0].reason
-    assert not any("cli.py" in step.reason for step in steps)
+    steps = {step.name: step.reason for step in graph.stale(built, "demo")}
+    assert set(steps) >= {"execute paper/transfer", "execute scorecard", "render the book"}
+    pages = " ".join(steps[f"execute {page}"] for page in ("paper/transfer", "scorecard"))
+    assert "src/companion/errors.py" in pages
+    assert "cli.py" not in pages
     library.write_bytes(kept)
 
 
