@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from companion import cli, doctor, graph
+from companion import cli, doctor, experiment, graph, notebooks, papers
 from companion.errors import DataError
-from companion.report.row_format import COLUMNS
-from companion.report.runs import Run, read_run, write_run
+from companion.results.published import load_published
+from companion.results.run import read_run
 
-COMMANDS = ("doctor", "fetch", "validate", "run", "build", "experiment", "scorecard")
+COMMANDS = ("doctor", "fetch", "validate", "events", "convert", "run", "build", "scorecard")
+CELL = ("Kumar2018", "Table2 right", "N_S", "F1 max", "accuracy %", 84.0, 82.0, 86.0)
 
 
 def call(*words: str) -> tuple[int, str, str]:
@@ -28,7 +29,7 @@ def test_help_names_every_command() -> None:
     code, shown, _ = call("--help")
     assert code == 0
     assert all(command in shown for command in COMMANDS)
-    assert "stage" not in shown, "a step of the graph, not a command for readers"
+    assert "prove" not in shown, "a step of the graph, not a command for readers"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -42,14 +43,16 @@ def test_every_command_and_option_has_a_help_text(command: str) -> None:
     ("words", "named"),
     [
         (("run", "n.ipynb", "--profile", "dmo"), "did you mean 'demo'?"),
-        (("run", "n.ipynb", "--budget", "2"), "less than or equal to 1"),
+        (("run", "n.ipynb", "--seed", "-1"), "greater than or equal to 0"),
+        (("run", "n.ipynb", "--set", "epochs"), "'epochs' is no NAME=VALUE"),
+        (("run", "kumar2018/transfr", "--rows"), "'kumar2018/transfr' is no chapter"),
+        (("run", "kumar2018/transfer", "--rows", "--set", "epocs=3"), "unknown setting 'epocs'"),
+        (("run", "kumar2018/transfer", "--part", "no-such"), "has no part 'no-such'"),
         (("run", "n.ipynb", "--device", "gpu"), "cuda:N"),
         (("run", "no/such/page"), "does not exist"),
         (("build", "--profile", "papers"), "did you mean 'paper'?"),
         (("fetch", "esc5"), "did you mean 'esc50'?"),
         (("validate", "urbansound"), "expected: one of esc50"),
-        (("experiment", "kumar"), "unknown experiment 'kumar'"),
-        (("experiment", "corpora"), "corpora computes no result rows"),
         (("validate", "esc50", "--data", "/no/such/folder"), "no ESC-50 in /no/such/folder"),
     ],
 )
@@ -131,56 +134,88 @@ def test_build_dry_lists_steps_and_reasons(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture
-def finished_run(tmp_path: Path) -> Run:
-    values = dict.fromkeys(COLUMNS, "") | {"value": 50.0, "n_clips": 4, "n_recordings": 2, "n_seeds": 1}
-    row = values | {"experiment": "probe", "paper": "Kumar2018", "item": "Controls", "row": "level",
-                    "column": "mean", "measure": "accuracy %", "profile": "demo", "evidence": "synthetic",
-                    "ci_low": None, "ci_high": None, "data": "synthetic"}  # fmt: skip
-    provenance = {
-        "experiment": "probe", "profile": "demo", "evidence": "synthetic", "data": "synthetic", "seeds": [0],
-        "device": "cpu", "commit": "", "dirty": True, "versions": {"python": "3"},
-        "date": "2026-01-01T00:00:00+00:00",
-        "wall_time_s": 1.0, "command": "companion experiment probe", "config": {}, "n_recordings": 2,
-    }  # fmt: skip
-    tables = {"curve": pd.DataFrame({"epoch": [1, 2], "loss": [0.5, 0.25]})}
-    return write_run(tmp_path / "runs" / "probe", pd.DataFrame([row], columns=COLUMNS), provenance, tables)
+def given(make_run, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What the experiment of a chapter was asked for; it gives one finished run whatever it is."""
+    asked: list[object] = []
+    finished = make_run("demo", [CELL], {"curve": pd.DataFrame({"epoch": [1, 2], "loss": [0.5, 0.25]})})
+
+    def run(**parameters: object) -> object:
+        asked.append(parameters)
+        return finished
+
+    def make(part: str, where: dict[str, str], **parameters: object) -> list[object]:
+        asked.append((part, where, parameters))
+        return []
+
+    monkeypatch.setattr(papers, "experiment", lambda page: asked.append(page) or SimpleNamespace(run=run, make=make))
+    return asked
 
 
-def test_experiment_prints_rows_and_records_only_when_asked(
-    finished_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-
-    def run(parameters: object) -> Run:
-        seen.append(parameters)
-        return finished_run
-
-    monkeypatch.setattr(cli, "_experiment", lambda name: SimpleNamespace(run=run))
-    monkeypatch.setattr(cli, "_checkout", lambda: tmp_path)
-    target = tmp_path / "data" / "recorded" / "demo" / "probe"
-    code, shown, _ = call("experiment", "probe", "--seed", "4")
+def test_run_prints_rows_and_hands_every_option_on(given: list[object]) -> None:
+    words = ("--seed", "4", "--set", "epochs=5", "--set", "source.pooling=max", "--set", "classes=[1, 2]")
+    code, shown, _ = call("run", "kumar2018/transfer", "--rows", *words)
     assert code == 0
     assert "accuracy %" in shown
-    assert seen[0].seed == 4
-    assert not target.exists()
-    call("experiment", "probe", "--record")
-    kept = read_run(target)
-    pd.testing.assert_frame_equal(kept.rows, finished_run.rows)
-    pd.testing.assert_frame_equal(kept.table("curve"), finished_run.table("curve"))
-    assert kept.provenance == finished_run.provenance
+    changes = {"epochs": 5, "source.pooling": "max", "classes": [1, 2]}
+    parameters = {"profile": "demo", "seed": 4, "device": "auto", "data": "", "settings": changes}
+    assert given == ["kumar2018/transfer", parameters]
+
+
+def test_run_makes_the_parts_of_an_index(given: list[object]) -> None:
+    code, _, _ = call("run", "kumar2018/transfer", "--part", "adapted", "--seed", "2", "--where", "fold=3")
+    assert code == 0
+    parameters = {"profile": "demo", "seed": 0, "device": "auto", "data": "", "settings": {}}
+    assert given == ["kumar2018/transfer", ("adapted", {"seed": "2", "fold": "3"}, parameters)]
+
+
+def test_run_records_only_when_asked_and_asks_for_a_clean_tree_first(
+    given: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse() -> None:
+        raise DataError("recording needs a clean tree")
+
+    recorded: list[object] = []
+    monkeypatch.setattr(experiment, "record", lambda run: recorded.append(run) or run)
+    monkeypatch.setattr(experiment, "check_recordable", refuse)
+    assert call("run", "kumar2018/transfer", "--rows")[0] == 0
+    assert recorded == []
+    code, _, complaint = call("run", "kumar2018/transfer", "--record")
+    assert code == 2
+    assert "clean tree" in complaint
+    assert len(given) == 3, "refused before hours of work, not after"
+    monkeypatch.setattr(experiment, "check_recordable", lambda: None)
+    assert call("run", "kumar2018/transfer", "--record")[0] == 0
+    (run,) = recorded
+    assert read_run(run.folder).rows.equals(run.rows)
+
+
+def test_run_without_rows_executes_the_notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[object] = []
+
+    def run(*words: object, **named: object) -> SimpleNamespace:
+        asked.append((words, named))
+        return SimpleNamespace(output=words[1], log=words[1], wall_time=1.0)
+
+    monkeypatch.setattr(notebooks, "run", run)
+    target = tmp_path / "n.ipynb"
+    code, _, complaint = call("run", "kumar2018/transfer", "--seed", "3", "--output", str(target))
+    assert (code, complaint) == (0, "")
+    ((source, output, values), _) = asked[0]
+    assert str(source).endswith("book/kumar2018/transfer.ipynb")
+    assert (output, values["seed"], values["profile"]) == (target, 3, "demo")
 
 
 def test_scorecard_writes_every_published_row(tmp_path: Path) -> None:
     target = tmp_path / "card.json"
     code, shown, _ = call("scorecard", "--json", str(target))
     assert code == 0
-    assert "309 published rows" in shown
     rows = json.loads(target.read_text(encoding="utf-8"))
-    assert len(rows) == 309
+    assert [row["id"] for row in rows] == load_published().index.tolist()
+    assert f"{len(rows)} published rows" in shown
     assert all(row["status"] for row in rows)
 
 
 def test_outside_a_checkout_the_book_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("companion.report.repository.repository_root", lambda: None)
+    monkeypatch.setattr("companion.checkout.repository_root", lambda: None)
     with pytest.raises(DataError, match="git clone"):
         cli._checkout()

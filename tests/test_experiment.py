@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -360,6 +361,16 @@ def test_what_its_commit_and_command_alone_would_not_make_is_not_recorded(tmp_pa
         with pytest.raises(DataError, match=words):
             record(run)
     assert not (tmp_path / "checkout").exists()
+
+
+@pytest.mark.parametrize("found", [(), (7, 8)])
+def test_the_first_seed_is_the_tasks_own_whatever_seeds_were_found(tmp_path, found):
+    """An experiment may train nothing, or draw seeds of its own: neither says which seed it was started with."""
+    other = replace(EXPERIMENT, compute=lambda task: replace(compute(task), seeds=found))
+    assert other.run("esc50", seed=0).provenance["seeds"] == list(found)
+    assert record(other.run("esc50", seed=0)).provenance["seed"] == 0
+    with pytest.raises(DataError, match="the first seed changed"):
+        record(other.run("esc50", seed=1))
 
 
 def test_nothing_is_recorded_from_a_tree_with_changes(data):

@@ -41,7 +41,7 @@ def printed(executed: Path) -> str:
         ({"profile": "ecs50"}, "did you mean 'esc50'?"),
         ({"seed": -1}, "greater than or equal to 0"),
         ({"device": "gpu"}, "cuda:N"),
-        ({"budget": 0}, "greater than 0"),
+        ({"settings": "epochs=3"}, "valid dictionary"),
     ],
 )
 def test_wrong_parameters_are_refused_before_anything_runs(
@@ -74,12 +74,13 @@ def test_a_finished_notebook_got_its_parameters_this_interpreter_and_its_threads
     notebook = write_notebook(
         tmp_path / "n.ipynb",
         "import os, sys",
-        "print(profile, seed, device, budget, sys.executable, os.environ['OMP_NUM_THREADS'])",
+        "print(profile, seed, device, settings['source'], sys.executable, os.environ['OMP_NUM_THREADS'])",
     )
-    done = run(notebook, tmp_path / "deep" / "n.ipynb", {"seed": "3", "device": "cpu"}, threads=3)
-    assert printed(done.output).split() == ["demo", "3", "cpu", "1.0", sys.executable, "3"]
+    given = {"seed": "3", "device": "cpu", "settings": {"source": {"epochs": 2}}}
+    done = run(notebook, tmp_path / "deep" / "n.ipynb", given, threads=3)
+    assert printed(done.output).split() == ["demo", "3", "cpu", "{'epochs':", "2}", sys.executable, "3"]
     assert sys.executable in done.log.read_text(encoding="utf-8")
-    assert sorted(path.name for path in done.output.parent.iterdir()) == ["n.ipynb", "n.log"]
+    assert sorted(path.name for path in done.output.parent.iterdir()) == ["n.ipynb", "n.run.log"]
     assert "n:" in capfd.readouterr().err, "a progress bar named after the notebook"
 
 
@@ -89,7 +90,7 @@ def test_a_failed_notebook_leaves_its_log_and_copy_but_no_output(tmp_path: Path)
     notebook = write_notebook(tmp_path / "source.ipynb", "print('so far')", "raise ValueError('no such mel')", "1")
     with pytest.raises(NotebookError, match="raised ValueError: no such mel") as caught:
         run(notebook, output, {}, progress=False)
-    kept = [tmp_path / "n.failed.ipynb", tmp_path / "n.log"]
+    kept = [tmp_path / "n.failed.ipynb", tmp_path / "n.run.log"]
     assert not output.exists()
     assert all(str(path) in str(caught.value) and path.is_file() for path in kept)
     assert "so far" in kept[1].read_text(encoding="utf-8")

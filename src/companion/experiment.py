@@ -176,6 +176,7 @@ class Experiment:
             evidence=evidence,
             data=findings.data,
             inputs={name: given.fingerprint() for name, given in task.inputs.items()},
+            seed=task.seed,
             seeds=findings.seeds,
             command=self.command(parameters, changes),
             settings=task.settings.model_dump(mode="json"),
@@ -286,7 +287,7 @@ def record(run: Run) -> Run:
     """
     check_recordable()
     said = run.provenance
-    changes = ", ".join(said["changed"]) or ("the first seed" if said["seeds"][:1] not in ([], [0]) else "")
+    changes = ", ".join([*said["changed"], *(["the first seed"] if said.get("seed") != Parameters().seed else [])])
     if changes or said["dirty"] or any(part.get("dirty") for part in said["parts"]):
         raise DataError(
             f"this run of {run.experiment} is not recorded: it was made with "

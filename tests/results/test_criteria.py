@@ -122,3 +122,13 @@ def test_a_criterion_that_cannot_be_read_is_named(tmp_path, wrong):
     (tmp_path / "criteria.csv").write_text(text.replace("\nC058,cell,real,", f"\n{wrong},{rule}"), encoding="utf-8")
     with pytest.raises(DataError, match=r"C058|cannot read the rule 'more'"):
         load_criteria(tmp_path)
+
+
+def test_a_claimed_size_that_is_no_number_is_named_with_its_row(tmp_path):
+    text = (published_folder() / "criteria.csv").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("C141,"))
+    wrong = row.replace(f",{CRITERIA['C141'].claimed:g},", ",abc,", 1)
+    assert wrong != row
+    (tmp_path / "criteria.csv").write_text(text.replace(row, wrong), encoding="utf-8")
+    with pytest.raises(DataError, match=r"criteria\.csv, C141: claimed 'abc'"):
+        load_criteria(tmp_path)

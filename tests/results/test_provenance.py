@@ -15,7 +15,7 @@ STARTED = {"commit": "abc", "dirty": False, "versions": {}, "device": "cpu: a pr
 def collected(**changes):
     facts = dict(
         experiment="e", profile="demo", evidence="synthetic", data="synthetic world", inputs={"corpus": "1a"},
-        seeds=(0,), command="companion run x", settings={"epochs": 3, "sizes": (1, 2)}, changed={"epochs": 3},
+        seed=0, seeds=(0,), command="companion run x", settings={"epochs": 3, "sizes": (1, 2)}, changed={"epochs": 3},
         started=STARTED, parts=[{"key": "k", "commit": "abc"}], wall_time=1.26, n_recordings=40,
     )  # fmt: skip
     return collect(**{**facts, **changes})

@@ -87,13 +87,46 @@ def test_a_damaged_file_is_named_with_its_repair(tmp_path, content):
     assert raised.value.repair == "git checkout -- data/published/published.csv"
 
 
-def test_an_id_that_is_given_twice_is_refused(tmp_path):
-    for path in checkout.published_folder().glob("*.csv"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    lines = (tmp_path / "published.csv").read_text(encoding="utf-8").splitlines(keepends=True)
-    (tmp_path / "published.csv").write_text("".join([*lines, lines[7]]), encoding="utf-8")
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the papers' numbers, and a function that changes its lines."""
+
+    def change(**lines):
+        for path in checkout.published_folder().glob("*.csv"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+        file = tmp_path / "published.csv"
+        text = file.read_text(encoding="utf-8")
+        for old, new in lines.values():
+            assert old in text
+            text = text.replace(old, new, 1)
+        file.write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return change
+
+
+def test_an_id_that_is_given_twice_is_refused(copied):
     with pytest.raises(DataError, match="gives C007 twice"):
-        load_published(tmp_path)
+        load_published(copied(twice=("\nC008,", "\nC007,")))
+
+
+@pytest.mark.parametrize("wrong", ["abc", "82,8", "", "nan", "inf", "82.8 %"])
+def test_a_cell_that_is_no_number_is_named_with_file_and_line(copied, wrong):
+    above = ("F1 max,accuracy %,82.8,", f'F1 max,accuracy %,"{wrong}",')
+    folder = copied(note=('"ESC-50 (2000 x', '"ESC-50\n(2000 x'), value=above)
+    line = next(
+        number for number, text in enumerate((folder / "published.csv").read_text().splitlines(), 1)
+        if text.startswith("C058,")
+    )  # fmt: skip
+    with pytest.raises(DataError) as raised:
+        load_published(folder)
+    assert f"published.csv, line {line}: C058 prints {wrong!r}" in raised.value.problem
+    assert "a number, or – where the paper leaves a cell empty" in raised.value.expected
+
+
+def test_a_mark_of_an_empty_cell_is_no_number(copied):
+    frame = load_published(copied(value=("F1 max,accuracy %,82.8,", "F1 max,accuracy %,–,")))
+    assert math.isnan(frame.loc["C058", "number"])
 
 
 def test_without_a_checkout_the_error_says_how_to_get_one(tmp_path, monkeypatch):

@@ -94,6 +94,24 @@ def test_one_miss_among_several_contradicts_only_after_holms_correction(p_value,
     assert judged(rule, *found) == judged(rule, *found[::-1]) == outcome
 
 
+@pytest.mark.parametrize(("high", "outcome"), [(-0.05, UNSETTLED), (-1.0, CONTRADICTED)])
+@pytest.mark.parametrize(("rule", "shift"), [("C1 > 0", 0), ("C1 > 50", 50), ("C1 - 50 > 0", 0)])
+def test_without_a_p_value_the_interval_gives_one(rule, shift, high, outcome):
+    """[-4, -0.05] about -2 leaves zero out by a little, as one of three does by chance; [-4, -1] by far."""
+    found = Measured(shift - 2.0, shift - 4.0, shift + high)
+    assert judged(rule, found) == CONTRADICTED
+    assert judged(f"{rule} and C2 > 0 and C3 > 0", found, ABOVE, ABOVE) == outcome
+
+
+def test_the_p_value_is_of_zero_and_says_nothing_of_another_bound():
+    found = Measured(48.0, 46.0, 49.95, p_value=0.0)
+    assert judged("C1 > 50 and C2 > 0 and C3 > 0", found, ABOVE, ABOVE) == UNSETTLED
+
+
+def test_an_interval_without_width_below_the_bound_contradicts():
+    assert judged("C1 > 0 and C2 > 0", Measured(-1, -1, -1), ABOVE) == CONTRADICTED
+
+
 def test_a_count_that_is_wrong_is_wrong_among_any_number():
     assert judged("C1 == 42 and C2 > 0 and C3 > 0", Measured(41), ABOVE, ABOVE) == CONTRADICTED
 

@@ -77,6 +77,8 @@ def test_a_number(make_run, evidence, interval, status, verdict):
         ("official", (3, 5), "reproduced", f"holds; size: {INSIDE}"),
         ("official", (5, 7), "differs", f"holds; size: {ABOVE}"),
         ("official", (-7, -5), "differs", f"contradicted; size: {BELOW}"),
+        ("official", (-1, 7), "recomputed", f"not settled; size: {INSIDE}"),
+        ("official", (-1, 3), "recomputed", f"not settled; size: {BELOW}"),
         ("official", None, "recomputed", "not judged: no interval"),
         ("restaged", (5, 7), "restaged", "holds"),
         ("restaged", (-1, 7), "restaged", "not settled"),

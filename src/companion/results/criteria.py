@@ -59,13 +59,19 @@ def load_criteria(folder: Path | None = None) -> dict[str, Criterion]:
 def _criterion(row: pd.Series) -> Criterion:
     if row["kind"] not in KINDS or row["answers"] not in ("real", "official"):
         raise DataError(f"criteria.csv, {row['id']}: {row['kind']}, {row['answers']}", expected=", ".join(KINDS))
+    try:
+        claimed = float(row["claimed"] or math.nan)
+    except ValueError as error:
+        raise DataError(
+            f"criteria.csv, {row['id']}: claimed {row['claimed']!r}", expected="a number, or nothing where none is printed"
+        ) from error
     return Criterion(
         id=row["id"],
         kind=row["kind"],
         answers=row["answers"],
         claim=parse_claim(row["rule"]) if row["kind"] == "claim" and row["rule"] else (),
         figure=parse_figure(row["rule"]) if row["kind"] == "figure" else (),
-        claimed=float(row["claimed"] or math.nan),
+        claimed=claimed,
         test=row["test"],
         needs=row["needs"],
         words=row["criterion"],

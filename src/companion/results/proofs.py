@@ -73,7 +73,7 @@ def passed(root: Path | None = None) -> set[str]:
     try:
         said = json.loads((root / REPORT).read_text(encoding="utf-8"))
         return set(said["passed"]) if said["code"] == _digest(root) else set()
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return set()
 
 

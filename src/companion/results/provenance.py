@@ -38,6 +38,7 @@ def collect(
     evidence: str,
     data: str,
     inputs: Mapping[str, str],
+    seed: int,
     seeds: Sequence[int],
     command: str,
     settings: Mapping[str, Any],
@@ -57,7 +58,8 @@ def collect(
         evidence: Kind of evidence.
         data: The data in words, for instance "ESC-10, 400 clips, official folds".
         inputs: Digest of every corpus and of given weights, by name.
-        seeds: Seeds of the run.
+        seed: First seed that the run was started with.
+        seeds: Seeds of trained networks and draws.
         command: The exact command.
         settings: All settings of the experiment.
         changed: Those that differ from the profile's own.
@@ -75,7 +77,8 @@ def collect(
         "evidence": evidence,
         "data": without_folders(data),
         "inputs": dict(inputs),
-        "seeds": [int(seed) for seed in seeds],
+        "seed": int(seed),
+        "seeds": [int(one) for one in seeds],
         **started,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_time_s": round(float(wall_time), 1),

@@ -1,5 +1,7 @@
 """The numbers, figures and claims the four papers print: ``data/published``."""
 
+import csv
+import math
 import re
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,12 @@ from companion.errors import DataError
 from companion.results.rows import KEY
 
 COLUMNS = ["id", *KEY, "published", "data", "compute", "note"]
+MARK = "–"
+"""Stands where a paper leaves a cell of a table empty."""
+
+_WORDS = re.compile(r"claim|diagram|event list|figure|structure|supplement|\d+ curves")
+"""Measures whose published value may be words."""
+
 PROSE_COLUMNS = ["id", "paper", "place", "claim", "holds when"]
 
 
@@ -26,10 +34,18 @@ def load_published(folder: Path | None = None) -> pd.DataFrame:
         words.
 
     Raises:
-        DataError: A file is missing or damaged.
+        DataError: A file is missing or damaged, or a cell of a table is no number.
     """
     folder = folder or published_folder()
     printed = read_text_table(folder / "published.csv", COLUMNS)
+    for row in printed.itertuples():
+        if not (_WORDS.fullmatch(row.measure) or row.published == MARK or _is_number(row.published)):
+            path = folder / "published.csv"
+            raise DataError(
+                f"{path}, line {_line_of(path, row.id)}: {row.id} prints {row.published!r} as {row.measure}",
+                expected=f"a number, or {MARK} where the paper leaves a cell empty",
+                repair=f"git checkout -- data/published/{path.name}",
+            )
     said = read_text_table(folder / "prose_claims.csv", PROSE_COLUMNS)
     prose = pd.DataFrame(
         {
@@ -97,6 +113,25 @@ def bibtex(paper: str, folder: Path | None = None) -> str:
     if entry is None:
         raise DataError(f"papers.bib has no entry {paper!r}", expected=f"one of {', '.join(short_names())}")
     return entry.group(0)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _line_of(path: Path, identity: str) -> int:
+    """Line of a file on which the row of an id begins; fields may run over several lines."""
+    begins = 1
+    with path.open(encoding="utf-8", newline="") as text:
+        rows = csv.reader(text)
+        for fields in rows:
+            if fields and fields[0] == identity:
+                break
+            begins = rows.line_num + 1
+    return begins
 
 
 def read_text_table(path: Path, columns: list[str]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from companion.errors import DataError
 
@@ -38,7 +39,7 @@ _TABLE = re.compile(r"(\w+) \[([^\]]+)\](?: with (\[[^\]]+\]))?")
 
 @dataclass(frozen=True)
 class Measured:
-    """A number with its 95 % interval and, for a difference, the p-value of zero; NaN where there is none."""
+    """A number with its 95 % interval and, for a difference, the p-value of zero, for a ratio of one; NaN where none is."""
 
     value: float
     low: float = math.nan
@@ -152,11 +153,9 @@ def judge(pairs: Sequence[tuple[Comparison, Measured]]) -> str:
         return UNJUDGED
     if set(outcomes) == {HOLDS}:
         return HOLDS
-    against = [
-        found for (comparison, found), outcome in zip(pairs, outcomes, strict=True)
-        if outcome == CONTRADICTED and (comparison.bound or not found.p_value * len(pairs) > LEVEL)
-    ]  # fmt: skip
-    return CONTRADICTED if against else UNSETTLED
+    against = [pair for pair, outcome in zip(pairs, outcomes, strict=True) if outcome == CONTRADICTED]
+    kept = against if len(pairs) == 1 else [pair for pair in against if _p_value(*pair) * len(pairs) <= LEVEL]
+    return CONTRADICTED if kept else UNSETTLED
 
 
 def nearest(pairs: Sequence[tuple[Comparison, Measured]]) -> Measured:
@@ -178,6 +177,16 @@ def _outcome(comparison: Comparison, measured: Measured) -> str:
         return UNJUDGED
     low, high = (relation(end, comparison.bound) for end in (measured.low, measured.high))
     return UNSETTLED if low != high else HOLDS if low else CONTRADICTED
+
+
+def _p_value(comparison: Comparison, found: Measured) -> float:
+    """Two-sided p-value of the bound; where only the interval is known, the one of a normal error that gives its end."""
+    if comparison.relation == "==":
+        return 0.0
+    if comparison.bound == (1 if comparison.sign == "/" else 0) and not math.isnan(found.p_value):
+        return found.p_value
+    error = abs((found.high if found.value < comparison.bound else found.low) - found.value) / NormalDist().inv_cdf(0.975)
+    return math.erfc(abs(found.value - comparison.bound) / error / math.sqrt(2)) if error else 0.0
 
 
 def _ratio(first: float, second: float) -> float:

@@ -136,7 +136,7 @@ def read_run(folder: Path) -> Run:
             )
     try:
         provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # not JSON, or nested without end
         raise DataError(
             f"{folder / PROVENANCE} is damaged: {error}",
             expected="a JSON object",

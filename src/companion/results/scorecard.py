@@ -4,9 +4,9 @@ A status says what was done for a row; how it came out is the verdict's to say:
 
 - ``exact``: follows from definitions, and the named test passed;
 - ``reproduced``: measured on the paper's own data, and the published value lies in the interval (a claim: it holds);
-- ``differs``: measured on the paper's own data, and it does not;
-- ``recomputed``: computed from the paper's own data, where nothing can be compared: the paper prints no number, or
-  there is no interval;
+- ``differs``: measured on the paper's own data, and it does not (a claim: it is contradicted, or of another size);
+- ``recomputed``: computed from the paper's own data, where nothing is decided: the paper prints no number, there is no
+  interval, or a claim is not settled;
 - ``measured``: times and counts that any input can answer;
 - ``restaged``: same method, measure and aggregation on real audio, but another task; for a row named after a class, a
   class of the same meaning;

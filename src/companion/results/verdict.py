@@ -9,7 +9,7 @@ import pandas as pd
 
 from companion.results.criteria import Criterion
 from companion.results.rows import KEY
-from companion.results.rules import HOLDS, UNJUDGED, Figure, Measured, judge, measure, nearest
+from companion.results.rules import HOLDS, UNJUDGED, UNSETTLED, Figure, Measured, judge, measure, nearest
 from companion.results.run import Run
 
 PAIRED = "Paired"
@@ -30,7 +30,7 @@ class Verdict:
         high: Upper end.
         words: How it compares.
         agrees: Whether it holds, or the published value lies in its interval; None where nothing is printed to compare
-            with, or there is no interval to compare.
+            with, there is no interval to compare, or the interval of a claim settles nothing.
     """
 
     value: float
@@ -176,7 +176,7 @@ def _claim(criterion: Criterion, paper: str, reader: Reader) -> Verdict | None:
         return Verdict(shown.value, shown.low, shown.high, NOT_COMPARABLE)
     size = compare(criterion.claimed, shown, evidence) if evidence == "official" else ""
     words = f"{outcome}; size: {size}" if size else outcome
-    agrees = None if outcome == UNJUDGED else outcome == HOLDS and size in ("", INSIDE)
+    agrees = None if outcome in (UNJUDGED, UNSETTLED) else outcome == HOLDS and size in ("", INSIDE)
     return Verdict(shown.value, shown.low, shown.high, words, agrees)
 
 
