@@ -14,7 +14,6 @@ from companion.atomic import replace_folder
 from companion.errors import CompanionError
 from companion.notebooks import skip_iri_grammar
 
-
 MATHJAX = ("tex-chtml.js", "input/tex", "output/chtml")
 """Files and folders of MathJax that pages load."""
 

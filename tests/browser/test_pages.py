@@ -15,7 +15,9 @@ MOST_SCREENS = 8
 PAGES = sorted(
     path.relative_to(BOOK).as_posix()
     for path in BOOK.rglob("*.html")
-    if path.parent.name != "_static" and path.name not in ("genindex.html", "search.html") and "recorded" not in path.parts
+    if path.parent.name != "_static"
+    and path.name not in ("genindex.html", "search.html")
+    and "recorded" not in path.parts
 )
 
 pytestmark = [

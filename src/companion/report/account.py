@@ -20,8 +20,8 @@ MEANINGS = {
     "exact": "follows from definitions, and the named test passed in this build",
     "reproduced": "measured on the paper's own data, and the published value lies in the interval",
     "differs": "measured on the paper's own data, and the published value lies outside the interval",
-    "recomputed": "computed from the paper's own data, where no number is printed, no interval can be compared, or a claim "
-    "is not settled",
+    "recomputed": "computed from the paper's own data, where no number is printed, no interval can be compared, or a "
+    "claim is not settled",
     "measured": "times and counts that any input can answer",
     "restaged": "same method, measure and aggregation on real audio, another task; for a class, one of its meaning",
     "simulated": "computed on synthetic sound only",
