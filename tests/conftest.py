@@ -99,7 +99,8 @@ def make_run(tmp_path: Path) -> Callable[..., Any]:
             n_clips=400, n_recordings=297, n_seeds=3, data="made up", note="",
         )  # fmt: skip
         provenance = collect(
-            experiment=experiment, profile=profile, evidence=evidence, data="made up", inputs={}, seed=0, seeds=[0, 1, 2],
+            experiment=experiment, profile=profile, evidence=evidence, data="made up", inputs={}, seed=0,
+            seeds=[0, 1, 2],
             command=f"companion run {experiment} --profile {profile}", settings={"epochs": 50}, changed={}, parts=[],
             started=started, wall_time=wall_time, n_recordings=297,
         )  # fmt: skip

@@ -14,6 +14,9 @@ from companion.atomic import replace_folder
 from companion.errors import CompanionError
 from companion.notebooks import skip_iri_grammar
 
+MATHJAX = ("tex-chtml.js", "input/tex", "output/chtml")
+"""Files and folders of MathJax that pages load."""
+
 
 class BookError(CompanionError):
     """A page of the book is missing, or the book could not be rendered."""
@@ -70,6 +73,7 @@ def make(root: Path, profile: str) -> Path:
         stage(root / "book", build / "executed" / profile, profile, staged, bibliography)
         _copy_recorded(root / "data" / "recorded", staged / "_extra" / "recorded")
         render(staged, html, Path(scratch, "doctrees"))
+        _leave_out_what_no_page_asks_for(html / "_static")
         replace_folder(html, build / "html")
     return build / "html" / "index.html"
 
@@ -106,6 +110,16 @@ def stage(book: Path, executed: Path, profile: str, target: Path, bibliography: 
     if bibliography is not None:
         shutil.copy2(bibliography, target)
     _write_conf(target)
+
+
+def _leave_out_what_no_page_asks_for(static: Path) -> None:
+    """Keep of MathJax what reads TeX and sets it with web fonts, a fifth; and no maps of compressed scripts."""
+    mathjax = static / "mathjax"
+    for file in sorted(static.rglob("*.map")):
+        file.unlink()
+    for file in sorted(path for path in mathjax.rglob("*") if path.is_file()):
+        if not file.relative_to(mathjax).as_posix().startswith(MATHJAX):
+            file.unlink()
 
 
 def _copy_recorded(recorded: Path, target: Path) -> None:

@@ -8,32 +8,15 @@ from textwrap import shorten
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from typer.core import TyperGroup
 
 from companion import papers, paths
-from companion.errors import CompanionError, DataError, ParameterError
+from companion.errors import DataError, ParameterError
 from companion.profiles import PROFILES, parse_parameters
-
-_out = Console(highlight=False, soft_wrap=True, emoji=False)
-_err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-
-
-class _PlainErrors(TyperGroup):
-    """Prints errors made for the reader without a traceback; any other keeps it, for who mends the code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except CompanionError as error:
-            _err.print("[bold red]error[/] ", end="")
-            _err.print(str(error), markup=False)
-            raise typer.Exit(2) from error
-
+from companion.terminal import PlainErrors, existing_file, folder, new_file, out
 
 # Imports that take seconds (torch, papermill, librosa) stay inside the commands, so that --help is immediate.
 app = typer.Typer(
-    cls=_PlainErrors,
+    cls=PlainErrors,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -45,7 +28,12 @@ _PROFILE_HELP = "; ".join(f"**{profile.name}**: {profile.description}" for profi
 ProfileOption = Annotated[str, typer.Option(help=_PROFILE_HELP)]
 SeedOption = Annotated[int, typer.Option(help="First seed of the run, 0 or more.")]
 DeviceOption = Annotated[str, typer.Option(help="`auto` (a GPU when there is one), `cpu`, `cuda` or `cuda:N`.")]
-DataOption = Annotated[str, typer.Option(help="Folder of the corpora. [default: $COMPANION_DATA]", show_default=False)]
+DataOption = Annotated[
+    str,
+    typer.Option(
+        metavar="FOLDER", parser=folder, help="Folder of the corpora. [default: $COMPANION_DATA]", show_default=False
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -67,14 +55,14 @@ def doctor(data: DataOption = "") -> None:
     findings = []
     for finding in examine(data):
         findings.append(finding)
-        _out.print(f"{marks[finding.state]}  {finding.subject:<11}", end="")
-        _out.print(finding.seen, markup=False)
+        out.print(f"{marks[finding.state]}  {finding.subject:<11}", end="")
+        out.print(finding.seen, markup=False)
         if finding.advice:
-            _out.print(f"{'':17}{finding.advice}", markup=False)
+            out.print(f"{'':17}{finding.advice}", markup=False)
     if any(finding.state == "bad" for finding in findings):
-        _out.print("\nFirst mend what is marked [red]bad[/].")
+        out.print("\nFirst mend what is marked [red]bad[/].")
         raise typer.Exit(1)
-    _out.print("\nReady for the demo profile: [bold]companion build[/], or [bold]make book[/].")
+    out.print("\nReady for the demo profile: [bold]companion build[/], or [bold]make book[/].")
 
 
 @app.command()
@@ -82,16 +70,16 @@ def fetch(dataset: DatasetArgument, data: DataOption = "") -> None:
     """Download a corpus from its official address, with progress and checksum."""
     corpus, root = _corpus(dataset), _root(data)
     corpus.fetch(root)
-    _out.print(f"{corpus.name} lies in {root}", markup=False)
+    out.print(f"{corpus.name} lies in {root}", markup=False)
 
 
 @app.command()
 def validate(dataset: DatasetArgument, data: DataOption = "") -> None:
     """Compare a corpus on disk with its own list: missing, extra, damaged. Exit code 1 if it is not whole."""
     report = _corpus(dataset)(_root(data)).validate()
-    _out.print(str(report), markup=False)
+    out.print(str(report), markup=False)
     if not report.ok:
-        _out.print(f"repair: companion fetch {dataset}", markup=False)
+        out.print(f"repair: companion fetch {dataset}", markup=False)
         raise typer.Exit(1)
 
 
@@ -99,23 +87,33 @@ def validate(dataset: DatasetArgument, data: DataOption = "") -> None:
 def events(
     dataset: DatasetArgument,
     data: DataOption = "",
-    output: Annotated[Path, typer.Option(help="Table to write.")] = Path("data", "events", "esc50.csv"),
+    output: Annotated[Path, typer.Option(metavar="FILE", parser=new_file(".csv"), help="Table to write.")] = Path(
+        "data", "events", "esc50.csv"
+    ),
 ) -> None:
     """Cut the events out of ESC-50's clips and write the table of cuts."""
     from companion.datasets.esc50_events import write_event_table
 
     _chosen("dataset", dataset, {"esc50": write_event_table})
     cuts = write_event_table(_root(data), output)
-    _out.print(f"{len(cuts)} events of {len({row.clip for row in cuts})} clips: {output}", markup=False)
+    out.print(f"{len(cuts)} events of {len({row.clip for row in cuts})} clips: {output}", markup=False)
 
 
 @app.command()
 def convert(
-    released: Annotated[Path, typer.Argument(help="The authors' released checkpoint, a Python pickle.")],
-    classes: Annotated[Path, typer.Argument(help="Its class order: one class name a line.")],
+    released: Annotated[
+        Path,
+        typer.Argument(parser=existing_file, help="The authors' released checkpoint, a Python pickle."),
+    ],
+    classes: Annotated[Path, typer.Argument(parser=existing_file, help="Its class order: one class name a line.")],
     output: Annotated[
         Path | None,
-        typer.Option(help="[default: checkpoints/ns-audioset.safetensors in the data folder]", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            parser=new_file(".safetensors"),
+            help="[default: checkpoints/ns-audioset.safetensors in the data folder]",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Convert the released weights to safetensors, without executing the pickle, for the `paper` profile."""
@@ -123,13 +121,16 @@ def convert(
 
     target = output or paths.data_root() / "checkpoints" / "ns-audioset.safetensors"
     checkpoints.convert(released, target, classes=checkpoints.class_names(classes))
-    _out.print(f"converted  {target}", markup=False)
+    out.print(f"converted  {target}", markup=False)
 
 
 @app.command()
 def run(
     page: Annotated[
-        Path, typer.Argument(help="A page of the book, for instance `kumar2018/transfer`, or any notebook.")
+        Path,
+        typer.Argument(
+            parser=paths.given, help="A page of the book, for instance `kumar2018/transfer`, or any notebook."
+        ),
     ],
     profile: ProfileOption = "demo",
     seed: SeedOption = 0,
@@ -149,7 +150,12 @@ def run(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Executed copy. [default: _build/run/PROFILE/NAME.ipynb]", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            parser=new_file(".ipynb"),
+            help="Executed copy. [default: _build/run/PROFILE/NAME.ipynb]",
+            show_default=False,
+        ),
     ] = None,
     threads: Annotated[
         int | None,
@@ -176,9 +182,9 @@ def _execute(page: Path, output: Path | None, given: dict[str, Any], threads: in
     graph.end_with_build()
     notebook = _source(page)
     target = output or Path("_build", "run", str(given["profile"]), notebook.name)
-    _out.print(f"running    {notebook} ({given['profile']}), log {target.with_suffix('.run.log')}", markup=False)
+    out.print(f"running    {notebook} ({given['profile']}), log {target.with_suffix('.run.log')}", markup=False)
     done = notebooks.run(notebook, target, given, threads=threads, progress=progress)
-    _out.print(f"finished   {notebook} in {done.wall_time:.0f} s: {target}", markup=False)
+    out.print(f"finished   {notebook} in {done.wall_time:.0f} s: {target}", markup=False)
 
 
 def _rows(page: str, given: dict[str, Any], record: bool) -> None:
@@ -189,15 +195,15 @@ def _rows(page: str, given: dict[str, Any], record: bool) -> None:
         experiment.check_recordable()
     finished = chosen.run(**given)
     columns = ["item", "row", "column", "measure", "value", "ci_low", "ci_high", "n_recordings", "n_seeds"]
-    _out.print(finished.rows[columns].to_string(index=False), markup=False)
-    _out.print(f"\nrun folder {finished.folder}", markup=False)
+    out.print(finished.rows[columns].to_string(index=False), markup=False)
+    out.print(f"\nrun folder {finished.folder}", markup=False)
     if record:
-        _out.print(f"recorded   {experiment.record(finished).folder}", markup=False)
+        out.print(f"recorded   {experiment.record(finished).folder}", markup=False)
 
 
 def _make(page: str, part: str, where: dict[str, str], given: dict[str, Any]) -> None:
-    for kept in papers.experiment(page).make(part, where, **given):
-        _out.print(f"kept       {kept.path}", markup=False)
+    for words in papers.experiment(page).make(part, where, **given):
+        out.print(f"kept       {words}", markup=False)
 
 
 @app.command()
@@ -216,13 +222,13 @@ def build(
     root = _checkout()
     if not dry_run:
         page = graph.build(root, profile, cores=cores, threads=threads)
-        _out.print(f"book       {page}", markup=False)
+        out.print(f"book       {page}", markup=False)
         return
     steps = graph.stale(root, profile)
     for step in steps:
-        _out.print(f"{step.name}\n    {shorten(step.reason, 200, placeholder=' …')}", markup=False)
+        out.print(f"{step.name}\n    {shorten(step.reason, 200, placeholder=' …')}", markup=False)
     if not steps:
-        _out.print("The book is up to date: nothing to do.")
+        out.print("The book is up to date: nothing to do.")
 
 
 @app.command(hidden=True)  # the Snakefile's last step
@@ -231,7 +237,7 @@ def render(profile: ProfileOption = "demo") -> None:
     from companion import book
 
     parse_parameters({"profile": profile})
-    _out.print(f"rendered   {book.make(_checkout(), profile)}", markup=False)
+    out.print(f"rendered   {book.make(_checkout(), profile)}", markup=False)
 
 
 @app.command(hidden=True)  # a step of the Snakefile
@@ -241,16 +247,23 @@ def prove() -> None:
 
     root = _checkout()
     found, named = proofs.prove(root), proofs.named_tests(root)
-    _out.print(f"proved     {len(found)} of {len(named)} facts", markup=False)
+    out.print(f"proved     {len(found)} of {len(named)} facts", markup=False)
     for missing in sorted(set(named) - set(found)):
-        _out.print(f"not proved {missing}", markup=False)
+        out.print(f"not proved {missing}", markup=False)
 
 
 @app.command()
 def scorecard(
     profile: ProfileOption = "demo",
     file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write every row to FILE as JSON.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            parser=new_file(".json"),
+            help="Write every row to FILE as JSON.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Say what became of every number the papers print: rows of each status, computed from the results."""
@@ -260,15 +273,17 @@ def scorecard(
 
     built = [found for page in papers.chapters() if (found := papers.experiment(page).find(profile))]
     rows = card.scorecard_rows(recorded_runs(), built, papers.pages(), proofs.passed())
-    _out.print(card.status_counts(rows).to_string(), markup=False)
-    _out.print(f"\n{len(rows)} published rows", markup=False)
+    out.print(card.status_counts(rows).to_string(), markup=False)
+    out.print(f"\n{len(rows)} published rows", markup=False)
     if file is not None:
         card.write_scorecard(file, rows)
-        _out.print(f"written    {file}", markup=False)
+        out.print(f"written    {file}", markup=False)
 
 
 def _source(notebook: Path) -> Path:
     """``notebook`` itself, or the book's page of that name."""
+    if not notebook.name:
+        raise ParameterError(f"{notebook} is no notebook", expected="a page of the book, or a .ipynb file")
     if notebook.is_file():
         return notebook
     page = _checkout() / "book" / notebook.with_suffix(".ipynb")

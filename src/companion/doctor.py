@@ -117,8 +117,9 @@ def _esc50(root: Path) -> Finding:
     try:
         corpus = ESC50(root)
         present = sum(_has_file(corpus.path, clip) for clip in corpus.clips)
-    except CompanionError as error:
-        return Finding("note", "ESC-50", f"0 of 2000 clips: {error.problem}", _FETCH)
+    except (CompanionError, OSError) as error:
+        reason = error.problem if isinstance(error, CompanionError) else error.strerror
+        return Finding("note", "ESC-50", f"0 of 2000 clips: {reason}", _FETCH)
     seen = f"{present} of {len(corpus.clips)} clips in {corpus.folder}"
     if present < len(corpus.clips):
         return Finding("note", "ESC-50", seen, _FETCH)

@@ -206,13 +206,16 @@ class Experiment:
             return None
         return read_run(folder) if folder.is_dir() else None
 
-    def make(self, name: str, where: Mapping[str, Any], **parameters: Any) -> list[Kept]:
+    def make(self, name: str, where: Mapping[str, Any], **parameters: Any) -> list[str]:
         """Make the parts of one name, or some of them.
 
         Args:
             name: One of ``parts``.
             where: Indices that a part must have, such as ``{"seed": 1}``.
             **parameters: As for ``run``.
+
+        Returns:
+            What was made, in words such as ``adapted seed=1 fold=3``.
 
         Raises:
             ParameterError: There is no part of this name, or none with these indices.
@@ -226,7 +229,9 @@ class Experiment:
         if not chosen:
             known = "; ".join(" ".join(f"{k}={v}" for k, v in index.items()) for index in listed[:12])
             raise ParameterError(f"no part {name} with {dict(where)}", expected=known)
-        return [self.parts[name].make(task, **index) for index in chosen]
+        for index in chosen:
+            self.parts[name].make(task, **index)
+        return [" ".join([name, *(f"{key}={value}" for key, value in index.items())]) for index in chosen]
 
     def task(
         self,

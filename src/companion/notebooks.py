@@ -1,5 +1,6 @@
 """Runs one notebook: its parameters are checked first, and only a finished copy gets the output's name."""
 
+import json
 import logging
 import os
 import sys
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from companion import paths
-from companion.checkout import repository_root
 from companion.errors import CompanionError, ParameterError, StoreError
 from companion.profiles import parse_parameters
 
@@ -82,6 +82,7 @@ def run(
         )
     unfinished, log = output.with_suffix(".failed.ipynb"), output.with_suffix(".run.log")
     _check_output(source, output, (unfinished, log))
+    _check_text(f"{source} {output} {json.dumps(values, ensure_ascii=False, default=str)}")
     started = time.monotonic()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -110,22 +111,32 @@ def _check_output(source: Path, output: Path, beside: tuple[Path, ...]) -> None:
     """Refuse an output that would cost a reader something.
 
     Raises:
-        ParameterError: It is the source, or a file that belongs to the source's own run; it lies among the book's
+        ParameterError: It is the source, or a file that belongs to the source's own run; it lies among a book's
             sources; or it is no notebook, and so may be anything else.
     """
-    root = repository_root()
-    book = root / "book" if root else None
     if output.suffix != ".ipynb":
         problem = f"the executed copy cannot be called {output.name!r}"
-    elif any(file.resolve() == source.resolve() for file in (output, *beside)):
+    elif any(file.exists() and file.samefile(source) for file in (output, *beside)):
         problem = f"running {source.name} would replace it by its executed copy"
-    elif book is not None and book.resolve() in output.resolve().parents:
-        problem = f"{output} lies among the book's sources"
-    elif output.is_dir():
-        problem = f"{output} is a folder"
+    elif any((folder / "_toc.yml").is_file() for folder in output.resolve().parents):
+        problem = f"{output} lies among a book's sources"
+    elif output.exists() and not output.is_file():
+        problem = f"{output} is there already, and is no file"
     else:
         return
     raise ParameterError(problem, expected="a new .ipynb elsewhere", repair="choose another place with --output")
+
+
+def _check_text(text: str) -> None:
+    """Refuse what no notebook can hold: an executed copy notes its path and its parameters as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ParameterError(
+            f"a notebook's path or parameters are not UTF-8: {text}",
+            expected="names and values in UTF-8",
+            repair="rename the file or folder",
+        ) from error
 
 
 def _check_finished(executed: Path) -> None:

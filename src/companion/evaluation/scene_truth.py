@@ -60,7 +60,8 @@ def rank_correlation(scores: ArrayLike, truth: ArrayLike) -> Array:
         NaN for a scene whose truth is the same for all units. Shape: ``(…, S)``.
     """
     scores, truth = _checked(scores, truth)
-    correlations = (_standard_ranks(scores) * _standard_ranks(truth)).sum(-1)
+    # a perfect one is rounded to a little more than 1, which no interval takes
+    correlations = np.clip((_standard_ranks(scores) * _standard_ranks(truth)).sum(-1), -1.0, 1.0)
     return np.where(_varied(truth), correlations, np.nan)
 
 

@@ -20,8 +20,8 @@ MEANINGS = {
     "exact": "follows from definitions, and the named test passed in this build",
     "reproduced": "measured on the paper's own data, and the published value lies in the interval",
     "differs": "measured on the paper's own data, and the published value lies outside the interval",
-    "recomputed": "computed from the paper's own data, where no number is printed, no interval can be compared, or a claim "
-    "is not settled",
+    "recomputed": "computed from the paper's own data, where no number is printed, no interval can be compared, or a "
+    "claim is not settled",
     "measured": "times and counts that any input can answer",
     "restaged": "same method, measure and aggregation on real audio, another task; for a class, one of its meaning",
     "simulated": "computed on synthetic sound only",
@@ -35,10 +35,12 @@ const style = document.createElement("style");
 style.textContent = new TextDecoder().decode(bytes("{css}"));
 document.head.append(style);
 const address = URL.createObjectURL(new Blob([bytes("{js}")], {{type: "text/javascript"}}));
-const {{default: DataTable}} = await import(address);
+const {{default: DataTable, set_or_remove_dark_class}} = await import(address);
+set_or_remove_dark_class();
 const panes = {{columns: {panes}, layout: "columns-3", initCollapsed: true, controls: false}};
 new DataTable("#{table}", {{paging: false, order: [], autoWidth: false, columnDefs: [{{visible: false, targets: 1}}],
   layout: {{topStart: "info", topEnd: "search", top2: {{searchPanes: panes}}}}}});
+for (const input of document.querySelectorAll("input.dtsp-search")) input.setAttribute("aria-label", input.title);
 document.getElementById(location.hash.slice(1))?.scrollIntoView();
 </script>"""
 """Turns a plain table into one that sorts, searches and filters. The library travels with the page: pages opened from

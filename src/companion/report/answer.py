@@ -129,6 +129,11 @@ class Judge:
         return found.value if found else math.nan
 
 
+def _changed(words: str) -> str:
+    """What of a criterion was changed after a run had been seen, behind a line that says so."""
+    return f"<details><summary>criterion changed</summary><small>{escape(words)}</small></details>" if words else ""
+
+
 def answer_box(answers: Sequence[Answer], sure: str) -> Shown:
     """The findings of a page, in a box.
 
@@ -159,9 +164,10 @@ def claims_table(answers: Sequence[Answer], scorecard: str, caption: str) -> Sho
             "claim": as_html(one.finding.words),
             "published": escape(one.published),
             "found": escape(one.found),
-            "verdict": escape(one.verdict) + (f"<small>{escape(one.changed)}</small>" if one.changed else ""),
+            "verdict": escape(one.verdict) + _changed(one.changed),
             "row": f'<a href="{scorecard}#{one.id}">{one.id}</a>' if one.id else "–",
         }
         for one in answers
     ]
-    return text_table(lines, caption)
+    table = text_table(lines, caption)
+    return Shown(f'<div class="companion-claims">{table.html}</div>', table.markdown)

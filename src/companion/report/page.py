@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from companion.errors import DataError
-from companion.profiles import parse_parameters
+from companion.profiles import Parameters, parse_parameters
 from companion.report.answer import Finding, Judge, answer_box, claims_table
 from companion.report.evidence import Column, columns
 from companion.report.figures import confusion, differences
@@ -21,7 +21,9 @@ from companion.results.run import Run, recorded
 from companion.results.scorecard import scorecard_rows
 
 Runs = Mapping[str, Run]
-NOTHING = Shown("<p>Nothing is recorded yet.</p>", "Nothing is recorded yet.")
+JUPYTER = ("In", "Out")
+"""Names without an underscore that Jupyter gives every notebook."""
+NOTHING = Shown("", "")
 
 
 class Runnable(Protocol):
@@ -215,7 +217,7 @@ def confusion_figure(column: Column, cell: str) -> Shown:
     right, times = sum(int(counts.loc[label, label]) for label in counts.index), int(wrong.to_numpy().max())
     error = f"; most often {true} is taken for {said}, {times} time{'s' if times > 1 else ''}" if times else ""
     alt = f"Confusion matrix, {column.heading}: {right} of {int(counts.to_numpy().sum())} clips are right{error}."
-    return show(confusion(counts), alt=alt, caption=alt.split(": ", 1)[1])
+    return show(confusion(counts), alt=alt, caption=alt.split(": ", 1)[1], width=620)
 
 
 def confusion_counts(run: Run, cell: str) -> pd.DataFrame:
@@ -227,16 +229,17 @@ def confusion_counts(run: Run, cell: str) -> pd.DataFrame:
 
 
 def parameters_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters among a notebook's names: plain values in lower case, before anything else was computed.
+    """The parameters among a notebook's names: plain values, before anything else was computed.
 
     Args:
-        given: ``locals()``. What Jupyter itself defines, modules, classes and functions are passed over.
+        given: ``locals()``. What Jupyter itself defines, modules, classes, functions and constants are passed over;
+            not so a parameter in capitals.
     """
     return {
         name: value
         for name, value in given.items()
-        if name.islower() and not name.startswith("_") and not isinstance(value, ModuleType | type)
-        and not callable(value)
+        if (not name.isupper() or name.lower() in Parameters.model_fields) and name not in JUPYTER
+        and not name.startswith("_") and not isinstance(value, ModuleType | type) and not callable(value)
     }  # fmt: skip
 
 

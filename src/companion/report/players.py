@@ -154,7 +154,8 @@ def _example(example: Example) -> str:
     picture = f'<img alt="Log-mel spectrogram of {title}" src="{data_uri(image.getvalue(), "image/png")}">'
     return (
         f"<figure {place}><figcaption><b>{as_html(example.title)}</b> {as_html(example.words)}</figcaption>"
-        f'<div class="companion-timeline">{picture}<i></i></div>{_sound(example.title, example.audio)}</figure>'
+        f'<div class="companion-timeline">{picture}<i style="left:{100 * left:.1f}%"></i></div>'
+        f"{_sound(example.title, example.audio)}</figure>"
     )
 
 

@@ -28,6 +28,8 @@ STYLE = """<style>
 .companion-answer ul{margin:0;padding-left:1.1em}
 .companion-answer li{margin:.25em 0}
 .companion-answer p{margin:.5em 0 0}
+.companion-answer li small{display:inline}
+.companion-claims th[scope=row],.companion-claims td:first-child,.companion-claims tbody th{min-width:17em}
 .companion-verdict{border-radius:.25em;padding:0 .35em;white-space:nowrap;color:#fff;background:#595959}
 .companion-verdict.holds{background:#00664b}
 .companion-verdict.contradicted{background:#9c4400}

@@ -125,13 +125,14 @@ def curve_styles(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def show(figure: Figure, alt: str, caption: str = "") -> Shown:
+def show(figure: Figure, alt: str, caption: str = "", width: int = 0) -> Shown:
     """Show a figure with a text alternative; on a narrow screen it scrolls before its text gets small.
 
     Args:
         figure: Drawn already; left as it is.
         alt: What the figure shows, in a sentence or two that stand for it.
         caption: Below the figure.
+        width: Of the image on the page, in pixels; 0 for 100 to an inch.
 
     Raises:
         ParameterError: No text alternative.
@@ -140,7 +141,7 @@ def show(figure: Figure, alt: str, caption: str = "") -> Shown:
         raise ParameterError("a figure needs a text alternative", expected="alt='what the figure shows'")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
-    width = round(figure.get_size_inches()[0] * 100)
+    width = width or round(figure.get_size_inches()[0] * 100)
     size = f"max-width:{width}px;min-width:min({width}px,34em)"
     source = data_uri(buffer.getvalue(), "image/png")
     image = f'<img class="dark-light" alt="{escape(alt)}" style="{size}" src="{source}">'

@@ -63,7 +63,8 @@ def _criterion(row: pd.Series) -> Criterion:
         claimed = float(row["claimed"] or math.nan)
     except ValueError as error:
         raise DataError(
-            f"criteria.csv, {row['id']}: claimed {row['claimed']!r}", expected="a number, or nothing where none is printed"
+            f"criteria.csv, {row['id']}: claimed {row['claimed']!r}",
+            expected="a number, or nothing where none is printed",
         ) from error
     return Criterion(
         id=row["id"],

@@ -39,7 +39,7 @@ _TABLE = re.compile(r"(\w+) \[([^\]]+)\](?: with (\[[^\]]+\]))?")
 
 @dataclass(frozen=True)
 class Measured:
-    """A number with its 95 % interval and, for a difference, the p-value of zero, for a ratio of one; NaN where none is."""
+    """A number with its 95 % interval and, for a difference, the p-value of zero, for a ratio of one; NaN for none."""
 
     value: float
     low: float = math.nan
@@ -180,12 +180,14 @@ def _outcome(comparison: Comparison, measured: Measured) -> str:
 
 
 def _p_value(comparison: Comparison, found: Measured) -> float:
-    """Two-sided p-value of the bound; where only the interval is known, the one of a normal error that gives its end."""
+    """Two-sided p-value of the bound; where only the interval is known, that of a normal error with its end."""
     if comparison.relation == "==":
         return 0.0
     if comparison.bound == (1 if comparison.sign == "/" else 0) and not math.isnan(found.p_value):
         return found.p_value
-    error = abs((found.high if found.value < comparison.bound else found.low) - found.value) / NormalDist().inv_cdf(0.975)
+    error = abs((found.high if found.value < comparison.bound else found.low) - found.value) / NormalDist().inv_cdf(
+        0.975
+    )
     return math.erfc(abs(found.value - comparison.bound) / error / math.sqrt(2)) if error else 0.0
 
 

@@ -1,63 +1,44 @@
 """Truths of the chapter on transfer: what must hold whatever the numbers are."""
 
+from types import SimpleNamespace
+
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from companion.models.weak_cnn import WeakCNN
-from companion.papers.kumar2018 import cells, tagging, transfer
+from companion.papers.kumar2018 import adaptation, cells, tagging, transfer
+from companion.papers.kumar2018.cell_rows import Table
 from companion.papers.kumar2018.source import train, trained, untrained, weights_digest
 from companion.results.published import load_published
-from papers.kumar2018.tiny import TINY_TRANSFER
-from worlds import Disturbed, with_inputs
+from companion.results.rows import Rows
+from companion.training import batches
+from papers.kumar2018 import made_up_cells
+from papers.kumar2018.made_up_cells import framed
+from papers.kumar2018.tiny import TINY_TRANSFER, tiny_task
+from papers.kumar2018.unheard import assert_fold_decided_nothing
+from worlds import Disturbed
 
 FOLD = 2
 
 
 def computed(world):
-    return transfer.compute(with_inputs(transfer.experiment, TINY_TRANSFER, target=world))
+    return transfer.compute(tiny_task(transfer.experiment, TINY_TRANSFER, target=world))
 
 
-def of_fold(tables, fold):
-    """Everything that was learned, tuned or predicted for one test fold."""
-    predictions, probes, curves = (tables[name] for name in ("predictions", "probes", "adaptation_curves"))
-    said = predictions[predictions["fold"] == fold].drop(columns=["label", "recording"])
-    return {
-        "predictions": said.reset_index(drop=True),
-        "C": probes[["trunk", "row", "column", "probe", f"C, fold {fold}"]],
-        "curves": curves[curves["fold"] == fold].reset_index(drop=True),
-        "choices": tables["choices"][tables["choices"]["fold"] == fold].reset_index(drop=True),
-    }
-
-
-def assert_equal(one, other):
-    for name in one:
-        pd.testing.assert_frame_equal(one[name], other[name], check_exact=True, obj=name)
-
-
-def test_labels_of_a_test_fold_decide_nothing_that_is_said_of_it(shared, transferred, events_world):
-    other = computed(Disturbed(events_world, labels=events_world.of_fold(FOLD)))
-    assert_equal(of_fold(transferred.tables, FOLD), of_fold(other.tables, FOLD))
-    changed = other.tables["predictions"].iloc[:, 4:] != transferred.tables["predictions"].iloc[:, 4:]
-    assert changed.to_numpy().any(), "where they are training labels, they do decide"
-
-
-def test_sounds_of_a_test_fold_decide_nothing_but_their_own_predictions(shared, transferred, events_world):
-    half = events_world.of_fold(FOLD)[::2]
-    other = computed(Disturbed(events_world, noise=half))
-    one, two = (of_fold(found.tables, FOLD) for found in (transferred, other))
-    kept = ~one["predictions"]["clip"].isin(half)
-    learned = ("C", "curves", "choices")
-    assert_equal({name: one[name] for name in learned}, {name: two[name] for name in learned})
-    pd.testing.assert_frame_equal(one["predictions"][kept], two["predictions"][kept], check_exact=True)
-    assert not one["predictions"][~kept].equals(two["predictions"][~kept]), "noise is heard where it is"
+def test_a_test_fold_decides_nothing_that_is_said_of_it(shared, transferred, events_world):
+    """Other labels in a fold, and noise in half of it: what is learned, tuned and chosen without it stays as it was."""
+    fold = events_world.of_fold(FOLD)
+    half = fold[::2]
+    found = computed(Disturbed(events_world, labels=fold, noise=half))
+    assert_fold_decided_nothing(transferred, found, FOLD, half)
+    assert {"choices", "adaptation_curves"} <= set(found.tables)
 
 
 @pytest.mark.parametrize("column", cells.COLUMNS)
 def test_a_representation_that_holds_the_label_fills_exactly_its_cells(shared, events_world, column, monkeypatch):
     """Planted in the trained trunk's representations only: the controls stay at chance, and so do other columns."""
-    task = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
+    task = tiny_task(transfer.experiment, TINY_TRANSFER, target=events_world)
     source = tagging.source_networks(task)[0]
     labels = np.array([events_world.classes.index(clip.label) for clip in events_world.clips])
     rng = np.random.default_rng(0)
@@ -91,7 +72,7 @@ def cells_of(task, world):
 @pytest.mark.parametrize("method", ["I", "II", "III"])
 def test_what_an_adapted_network_is_read_by_is_its_own(shared, transferred, events_world, method, monkeypatch):
     """Adapted representations planted by method and column: each cell holds its own and no other's."""
-    task = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
+    task = tiny_task(transfer.experiment, TINY_TRANSFER, target=events_world)
     source = tagging.source_networks(task)[0]
     target = cells_of(task, events_world)
     rng = np.random.default_rng(1)
@@ -121,19 +102,58 @@ def test_every_published_cell_has_a_row_and_its_value_follows_from_the_predictio
     published = load_published()
     fourteen = published[published["item"] == "Table2 right"]
     predictions = transferred.tables["predictions"]
+    folds = transferred.tables["folds"].set_index(["trunk", "row", "column", "probe", "fold"])["accuracy %"]
     for row, column in fourteen[["row", "column"]].itertuples(index=False):
         right = predictions[f"source | {row} | {column} | LIBLINEAR | run 0"] == predictions["label"]
         by_fold = right.groupby(predictions["fold"]).mean()
         found = rows.loc[("Table2 right", row, column)]
         assert found["value"] == pytest.approx(100 * by_fold.mean())
+        of_cell = folds.loc["source", row, column, "LIBLINEAR"]
+        assert of_cell.to_dict() == pytest.approx((100 * by_fold).to_dict())
         assert found["n_recordings"] == predictions["recording"].nunique()
         if row != "N_S":
             off = rows.loc[("Table2 right", "N_S", column), "value"]
             assert rows.loc[("Paired", f"{row} - N_S", column), "value"] == pytest.approx(found["value"] - off)
 
 
+def test_columns_are_the_mappings_that_their_names_say():
+    """Two segments whose maximum and mean are known, and no layer in the other's place."""
+    rng = np.random.default_rng(0)
+    f1, f2 = rng.random((2, 6)), rng.random((2, 3))
+    found = SimpleNamespace(f1_max=f1.max(0), f1_avg=f1.mean(0), f2_max=f2.max(0), f2_avg=f2.mean(0))
+    named = adaptation.columns(found)
+    for layer, segments in (("F1", f1), ("F2", f2)):
+        assert named[f"{layer} max"].tolist() == segments.max(0).tolist()
+        assert named[f"{layer} avg"].tolist() == segments.mean(0).tolist()
+    assert set(adaptation.columns(SimpleNamespace(**{**vars(found), "f2_max": None, "f2_avg": None}))) == {
+        "F1 max", "F1 avg"}  # fmt: skip
+
+
+def test_clips_by_authors_of_the_source_are_left_out_where_it_is_said():
+    """Half of the clips are by people whom the source holds, one of them in a mixture; the others count."""
+    target = made_up_cells.target(tuple("abcd"))
+    made = made_up_cells.cells(target, n_seeds=1)
+    authors = {name: f"person {number % 4}" for number, name in enumerate(target.recordings)}
+    target.dataset.author_of = authors
+    clips = [SimpleNamespace(recording="x+y"), SimpleNamespace(recording="z")]
+    source = SimpleNamespace(clips=clips, author_of={"y": "person 1", "z": "person 3"})
+    rows = Rows()
+    transfer.by_source_authors(Table(target, made.correct(), rows), SimpleNamespace(inputs={"source": source}))
+    kept = np.arange(len(target.labels)) % 2 == 0
+    found = framed(rows)
+    line = found.loc[("Table2 right, without clips by authors of the source", "N_T^II", "F2 avg", "accuracy %")]
+    assert line["value"] == pytest.approx(made_up_cells.accuracy(made, cells.Key("source", "N_T^II", "F2 avg"), kept))
+    assert line["n_clips"] == kept.sum()
+    assert len(found.loc["Table2 right, without clips by authors of the source"]) == 14
+    assert "Paired, without clips by authors of the source" in found.index
+    nobody = Rows()
+    stranger = SimpleNamespace(clips=clips, author_of={"y": "person 8"})
+    transfer.by_source_authors(Table(target, made.correct(), nobody), SimpleNamespace(inputs={"source": stranger}))
+    assert nobody.lines == []
+
+
 def test_controls_are_what_their_names_say(shared, events_world):
-    task = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
+    task = tiny_task(transfer.experiment, TINY_TRANSFER, target=events_world)
     source = tagging.source_networks(task)[0]
     control = untrained(source.network.n_classes, source.network.width, 3)
     torch.manual_seed(3)
@@ -151,10 +171,10 @@ def test_a_network_from_scratch_never_hears_its_test_fold(shared, events_world):
     one, two = (
         transfer.scratch_network(task, cells_of(task, world), FOLD, 0).digest
         for world in (events_world, Disturbed(events_world, noise=events_world.of_fold(FOLD)))
-        for task in [with_inputs(transfer.experiment, TINY_TRANSFER, target=world)]
+        for task in [tiny_task(transfer.experiment, TINY_TRANSFER, target=world)]
     )
     assert one == two
-    other = with_inputs(transfer.experiment, TINY_TRANSFER, target=events_world)
+    other = tiny_task(transfer.experiment, TINY_TRANSFER, target=events_world)
     assert transfer.scratch_network(other, cells_of(other, events_world), 1, 0).digest != one
 
 
@@ -173,12 +193,12 @@ def test_settings_reach_the_optimisers(cache, events_world, monkeypatch):
 
     monkeypatch.setattr(torch.optim, "Adam", Watched)
     changes = {**TINY_TRANSFER, "adaptation_lr": 3e-4, "adaptation_epochs": 3, "adaptation_batch": 7}
-    changes["weak"] = {**TINY_TRANSFER["weak"], "duration": 3.5}
     changes["source"] = {**TINY_TRANSFER["source"], "lr": 5e-3, "epochs": 2, "batch_size": 6}
-    task = with_inputs(transfer.experiment, changes, target=events_world)
+    task = tiny_task(transfer.experiment, changes, target=events_world)
     source = tagging.source_networks(task)[0]
     assert rates == [5e-3]
-    assert len(steps) == 2 * 24 // 6
+    lengths = [clip.duration for clip in task.inputs["source"].clips if clip.fold == 1]
+    assert len(steps) == 2 * len(list(batches(lengths, 6, 0, 0)))
     steps.clear()
     target = cells_of(task, events_world)
     cells.keep_adapted(task, source, target, "II", (1,), 0)
@@ -207,8 +227,7 @@ def test_source_and_target_share_no_class_and_no_recording():
 
 def test_differences_of_exchanged_networks_exchange_their_sign(transferred, events_world):
     from companion.papers.kumar2018.adaptation import load_target
-    from companion.papers.kumar2018.cell_rows import Table, paired_rows
-    from companion.results.rows import Rows
+    from companion.papers.kumar2018.cell_rows import paired_rows
 
     target = load_target(events_world)
     rng = np.random.default_rng(0)

@@ -42,7 +42,7 @@ class Page(page.Page):
         words = ", ".join(f"{name} up to {value:.3f}" for name, value in best.items())
         alt = f"Training loss and validation MAP over training steps: {words}."
         figure = learning_curves(curves, x="steps", panels=["loss", "MAP"], by="network")
-        return show(figure, alt=alt, caption=f"{self.evidence.heading}; {words}")
+        return folded("How the networks learn", show(figure, alt=alt, caption=f"{self.evidence.heading}; {words}"))
 
     def class_ap(self) -> Shown:
         """AP of every class under both networks."""
@@ -53,7 +53,8 @@ class Page(page.Page):
             f"AP of {len(table)} classes under both networks: N_S is higher in {better}. Taken one by one, intervals "
             f"of the difference lie above zero in {sure[0]} classes, below it in {sure[1]}."
         )
-        return show(classes.class_ap(table, ("N_S_slat", "N_S")), alt=alt, caption=alt)
+        drawn = show(classes.class_ap(table, ("N_S_slat", "N_S")), alt=alt, caption=alt)
+        return Shown(f"<p>{alt}</p>", alt) + folded("Class by class", drawn)
 
     def localisation(self) -> Shown:
         """Outputs over time beside the true events, for the recordings that the run picked."""
@@ -115,7 +116,9 @@ class Page(page.Page):
         predictions = column.run.table("predictions").set_index("clip")
         clips = {clip.id: clip for clip in corpus.clips}
         right = predictions["label"] == predictions[N_S_CELL]
-        chosen = [*predictions[~right].index[:EXAMPLES], *predictions[right].index[:EXAMPLES]]
+        wrong = predictions[~right].drop_duplicates("label")[:EXAMPLES]  # no two examples of one class
+        heard = predictions[right & ~predictions["label"].isin(wrong["label"])].drop_duplicates("label")[:EXAMPLES]
+        chosen = [*wrong.index, *heard.index]
         examples = [_example(corpus, clips[name], str(predictions.at[name, N_S_CELL])) for name in chosen]
         return listen(examples) + Shown(f"<p><small>{_source(corpus)}</small></p>", _source(corpus))
 

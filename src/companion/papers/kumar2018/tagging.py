@@ -62,8 +62,8 @@ PROFILES: Mapping[str, TaggingSettings] = {
         source=SourceSettings(epochs=5, batch_size=8, width=0.125, rate="cosine", lr=3e-3),
         shown=SHOWN[:2],
     ),
-    # Fixed before any test recording was scored. A quarter of the filters and 600 recordings, so that nine networks take
-    # one core-hour; each is trained until its validation MAP has not risen for three passes, 14 at most.
+    # Fixed before any test recording was scored. A quarter of the filters and 600 recordings, so that nine networks
+    # take one core-hour; each is trained until its validation MAP has not risen for three passes, 14 at most.
     "esc50": TaggingSettings(
         weak=WeakSettings(
             name="esc50", n_train=600, n_validation=150, n_test=600, duration=(4.0, 6.0, 8.0, 10.0, 12.0, 30.0)

@@ -1,0 +1,119 @@
+"""What all commands have in common: output that any terminal takes, errors in plain words, paths looked at first."""
+
+import os
+import sys
+from collections.abc import Callable
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from typer.core import TyperGroup
+
+from companion import paths
+from companion.errors import CompanionError, DataError, ParameterError, StoreError, shorten
+
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+class PlainErrors(TyperGroup):
+    """Prints errors made for the reader, and the system's refusals, without a traceback.
+
+    Any other error keeps its traceback, for who mends the code.
+    """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                # names of files are any bytes, and a terminal may know ASCII alone: neither ends a command
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            return super().main(*args, **extra)
+        except CompanionError as error:
+            _say(error)
+        except OSError as error:
+            _say(refusal(error))
+        sys.exit(2)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            Path.cwd()
+        except OSError as error:  # some libraries end the process in such a place
+            raise StoreError(
+                f"the working directory is gone: {error.strerror}",
+                expected="a folder that exists",
+                repair="cd to another folder",
+            ) from error
+        return super().invoke(ctx)
+
+
+def _say(error: CompanionError) -> None:
+    err.print("[bold red]error[/] ", end="")
+    err.print(str(error), markup=False)
+
+
+def refusal(error: OSError) -> StoreError:
+    """The system's refusal in words: which file, and why."""
+    reason = error.strerror or str(error)
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the end
+        return StoreError(
+            f"standard output takes no more: {reason}",
+            expected="a terminal, a pipe or a file with room",
+            repair="free some space, or send the output elsewhere",
+        )
+    place = shorten(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else ""
+    return StoreError(
+        f"the system refused {place or 'a file'}: {reason}",
+        expected="names of up to 255 bytes, the right to read and write, and free space",
+        repair="look at this path and at the disk, and give the command again",
+    )
+
+
+def folder(text: str) -> str:
+    """A folder as someone typed it; nothing means the usual one.
+
+    Raises:
+        ParameterError: It begins with ``~`` and the name of nobody.
+    """
+    if text:
+        paths.given(text)
+    return text
+
+
+def existing_file(text: str) -> Path:
+    """A file to read.
+
+    Raises:
+        DataError: There is no such file, or it is none: reading a pipe may never end.
+        ParameterError: As for a folder.
+    """
+    path = paths.given(text)
+    if not path.is_file():
+        came = "is no regular file" if path.exists() else "does not exist"
+        raise DataError(f"{path} {came}", expected="a file", repair="check the path")
+    return path
+
+
+def new_file(suffix: str) -> Callable[[str], Path]:
+    """Reads the name of a file to write, which must end in ``suffix``, so that a slip replaces no other kind of file.
+
+    Raises:
+        ParameterError: It has another ending, or something else than a file has the name; or as for a folder.
+    """
+
+    def file(text: str) -> Path:
+        path = paths.given(text)
+        if path.suffix != suffix:
+            problem = f"{str(text)!r} is not the name of a {suffix} file"
+        elif path.exists() and not path.is_file():
+            problem = f"{path} is there already, and is no file"
+        else:
+            return path
+        raise ParameterError(problem, expected=f"the name of a {suffix} file", repair="choose another name")
+
+    return file
