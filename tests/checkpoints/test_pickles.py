@@ -197,14 +197,20 @@ LEGACY_HEAD = b"".join(pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C
 INNER = LEGACY_HEAD + b"(" + text("storage") + named("torch", "FloatStorage") + text("0") + text("cpu") + b"K\x00tQ."
 INNER += pickle.dumps(["0"], 2) + bytes(8) + bytes(1_000_000)  # a storage of nothing, and a megabyte behind it
 
-BOMBS = {
-    "lists": b"]" * 3_000_000 + b".",
-    "nested tuples": b")" + b"\x85" * 200_000 + b".",
-    "nested lists": b"]" * 100_000 + b"a" * 99_999 + b".",
+def nested(n: int) -> dict[str, bytes]:
+    """Pickles whose cost grows with their length."""
+    return {
+        "lists": b"]" * 15 * n + b".",
+        "nested tuples": b")" + b"\x85" * n + b".",
+        "nested lists": b"]" * n + b"a" * (n - 1) + b".",
+        "memo at great indices": b"]" + b"".join(b"r" + struct.pack("<I", 2**32 - 1 - i) for i in range(2 * n)) + b".",
+    }
+
+
+BOMBS = nested(5_000) | {
     "lists of lists of one list": b"}" + text("a") + b"](NNNNNNNNNeq\x000"
     + b"".join(b"](" + 9 * bytes([104, i]) + b"eq" + bytes([i + 1, 48]) for i in range(15)) + b"h\x0fs.",
     "a dictionary in itself": b"}q\x00" + text("a") + b"h\x00s.",
-    "memo at great indices": b"]" + b"".join(b"r" + struct.pack("<I", 2**32 - 1 - i) for i in range(500_000)) + b".",
     "a long integer": b"\x8b" + struct.pack("<i", 2_900_000) + b"\x7f" * 2_900_000 + b".",
     "a long integer that is not there": b"\x8b\xff\xff\xff\x7f.",
     "a long integer of negative length": b"\x8b\xff\xff\xff\xff.",
@@ -306,10 +312,18 @@ def test_the_traps_work(tmp_path, monkeypatch, name):
     assert (tmp_path / "executed").exists()
 
 
+GREAT = nested(200_000)
+"""More than Python's and the processor's own stacks hold, and more than the steps that are allowed."""
+
+
 @pytest.mark.usefixtures("ten_seconds")
-@pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_takes_little_memory_and_time(tmp_path, name):
-    (tmp_path / "n_s.pkl").write_bytes(BOMBS[name])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [*BOMBS.items(), *(pytest.param(*bomb, marks=pytest.mark.soak) for bomb in GREAT.items())],
+    ids=[*BOMBS, *(f"great {name}" for name in GREAT)],
+)
+def test_a_bomb_takes_little_memory_and_time(tmp_path, name, content):
+    (tmp_path / "n_s.pkl").write_bytes(content)
     tracemalloc.start()
     try:
         said = assert_refused(tmp_path / "n_s.pkl")
@@ -387,10 +401,11 @@ def test_numbers_in_another_order_and_files_cut_short(tmp_path, form):
     assert_refused(path)
 
 
+@pytest.mark.parametrize("depth", [1_000, pytest.param(200_000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("form", ["zip", "legacy"])
-def test_a_storage_named_by_tuples_without_end(tmp_path, form):
+def test_a_storage_named_by_tuples_without_end(tmp_path, form, depth):
     """Their hash would need more of the processor's stack than there is, and end the process."""
-    endless = b")" + b"\x85" * 200_000
+    endless = b")" + b"\x85" * depth
     reference = b"(" + text("storage") + named("torch", "FloatStorage") + endless + text("cpu") + b"K\x04tQ"
     wrapped(dictionary(a=reference), form, tmp_path / "n_s.pkl", {"0": FOUR})
     assert_refused(tmp_path / "n_s.pkl")
