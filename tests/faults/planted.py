@@ -1,26 +1,32 @@
 """Faults planted on purpose, one at a time, in a copy of the repository: each must turn its tests red.
 
-``python tests/faults/planted.py`` plants all of ``planted.toml`` and writes ``outcome.csv``; names of faults choose
-some, and write nothing.
+``python tests/faults/planted.py`` plants all of ``planted.toml`` and writes ``outcome.csv``, which ``make soak`` does
+too; words of a fault's name or file choose some, and write nothing.
 """
 
 import csv
+import importlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass, fields
+from importlib.util import cache_from_source
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 OUTCOME = HERE / "outcome.csv"
 COPIED = ("src", "tests", "data", "book", "pyproject.toml", "requirements.lock", "environment.yml")
+LIBRARIES = ("pytest", "torch", "lightning_fabric", "pandas", "scipy.signal", "scipy.stats", "sklearn.linear_model",
+             "sklearn.svm", "sklearn.mixture", "sklearn.manifold", "sklearn.pipeline", "matplotlib.pyplot", "librosa",
+             "librosa.filters", "openTSNE", "pydantic", "joblib", "safetensors.numpy", "soundfile", "soxr", "pooch",
+             "filelock", "tqdm.auto", "torch.utils.flop_counter")  # fmt: skip
+"""Loaded once, so that a run of tests begins with them; nothing of this project is."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a fault's tests said."""
+    """What a fault's tests said: ``red``, ``green``, or ``broken`` where they could not be run."""
 
     fault: str
     file: str
@@ -79,27 +85,40 @@ def planted(fault: Fault, copy: Path) -> Iterator[None]:
     """The copy with the fault in it."""
     file = copy / fault.path
     sound = file.read_text(encoding="utf-8")
-    file.write_text(sound.replace(fault.text, fault.planted), encoding="utf-8")
     try:
+        write(file, sound.replace(fault.text, fault.planted))
         yield
     finally:
-        file.write_text(sound, encoding="utf-8")
+        write(file, sound)
+
+
+def write(file: Path, code: str) -> None:
+    """Write a module; what was compiled of it before is not taken for it."""
+    file.write_text(code, encoding="utf-8")
+    Path(cache_from_source(str(file))).unlink(missing_ok=True)
 
 
 def result_of(tests: Sequence[str], copy: Path) -> str:
-    """``green``, ``red``, or ``broken`` where the tests could not be run; the first failure decides."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not soak"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(copy / "src"),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    names = [f"tests/{test}" for test in tests]
-    done = subprocess.run([*command, *names], cwd=copy, env=environment, capture_output=True, text=True)
-    if done.returncode not in (0, 1):
-        print(done.stdout[-2000:], done.stderr[-2000:])
-    return {0: "green", 1: "red"}.get(done.returncode, "broken")
+    """Run tests in a process of their own; the first failure decides."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os._exit(run_tests(tests, copy))
+    return {0: "green", 1: "red"}.get(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), "broken")
+
+
+def run_tests(tests: Sequence[str], copy: Path) -> int:
+    """pytest's verdict on tests of the copy; what it says goes to a file there."""
+    import pytest
+
+    os.chdir(copy)
+    os.environ.update(PYTHONPATH=str(copy / "src"), PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    sys.path.insert(0, str(copy / "src"))
+    said = os.open(copy / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not soak"]
+    return int(pytest.main([*options, *(f"tests/{test}" for test in tests)]))
 
 
 def outcome_of(fault: Fault, copy: Path) -> Outcome:
@@ -107,26 +126,37 @@ def outcome_of(fault: Fault, copy: Path) -> Outcome:
     started = time.perf_counter()
     with planted(fault, copy):
         result = result_of(fault.tests, copy)
+    if result == "broken":
+        print((copy / "said.txt").read_text(encoding="utf-8", errors="replace")[-2000:])
     return Outcome(fault.name, fault.file, " ".join(fault.tests), result, round(time.perf_counter() - started, 1))
 
 
-def main(names: Sequence[str]) -> None:
-    """Plant faults and say what became of each."""
-    faults = [fault for fault in load() if not names or any(name in (fault.name, fault.file) for name in names)]
+def main(words: Sequence[str]) -> int:
+    """Plant faults, say what became of each, and return 0 if all were noticed by tests that are green without them."""
+    os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="Agg")
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    faults = [fault for fault in load() if not words or any(word in f"{fault.file}: {fault.name}" for word in words)]
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
-        copy = copy_of_the_repository(Path(folder))
+        copy = copy_of_the_repository(Path(folder).resolve())
         for fault in faults:
             outcomes.append(outcome_of(fault, copy))
             print(f"{outcomes[-1].result:7} {outcomes[-1].seconds:6.1f} s  {fault.file}: {fault.name}", flush=True)
-        tests = sorted({test.partition("::")[0] for fault in faults for test in fault.tests})
-        print("without a fault:", result_of(tests, copy))
-    if not names:
-        with OUTCOME.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(asdict(outcomes[0])), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(map(asdict, outcomes))
+            if not words:
+                write_outcomes(outcomes)
+        tests = sorted({test for fault in faults for test in fault.tests})
+        sound = result_of(tests, copy)
+        print(f"{sound} without a fault", flush=True)
+    return int(sound != "green" or any(outcome.result != "red" for outcome in outcomes))
+
+
+def write_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """Write the table that stands beside the list."""
+    with OUTCOME.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([[field.name for field in fields(Outcome)], *map(astuple, outcomes)])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -76,7 +76,7 @@ def chapter(shared, monkeypatch, weak_world, events_world, scenes_world):
     events = Disturbed(events_world.corpus, folds=5)
     transfers = {**TINY_TRANSFER, **ALONE, "candidates": ("N_S", "N_T^I")}
     made = {
-        "tagging": (tagging, tiny_task(tagging.experiment, {**TINY_TAGGING, "shown": ("recordings", "segments")})),
+        "tagging": (tagging, tiny_task(tagging.experiment, TINY_TAGGING)),
         "transfer": (transfer, tiny_task(transfer.experiment, transfers, target=events)),
         "scenes": (scenes, tiny_task(scenes.experiment, {**TINY_SCENES, **ALONE}, scenes=scenes_world)),
     }

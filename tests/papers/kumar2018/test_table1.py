@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from companion.datasets.base import Clip, Event
 from companion.papers.kumar2018.source import SHOWN
 from companion.papers.kumar2018.table1 import (
+    HEARD,
     MEAN,
     PUBLISHED,
     SCANNED,
@@ -168,6 +169,19 @@ def test_effects_by_hand(test, rows):
         "together": ap[WHOLE_SCANNED] - ap[SLAT_CUT],
     }  # fmt: skip
     assert effects.droplevel("measure").to_dict() == pytest.approx(expected)
+
+
+def test_a_third_network_has_its_own_rows_and_leaves_the_effects_as_they_are(test, rows):
+    small = {
+        (SHOWN[2], heard): test.scored[PUBLISHED[network]] for heard, network in zip(HEARD, PUBLISHED, strict=True)
+    }
+    cross(Judge(made := Rows(), replace(test, scored={**small, **test.scored})), "all lengths")
+    other = found(made)["value"]
+    for heard, network in zip(HEARD, PUBLISHED, strict=True):
+        own = rows.loc[("Table1 top-left", MEAN, network, "MAP"), "value"]
+        assert other["Cross", f"shown {SHOWN[2]}", heard, "MAP"] == pytest.approx(own)
+    effects = rows.loc["Cross, effects", "all lengths"]["value"]
+    assert other["Cross, effects", "all lengths"].to_dict() == pytest.approx(effects.to_dict())
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")  # a perfect network's d-prime has no end

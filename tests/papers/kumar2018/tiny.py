@@ -5,12 +5,13 @@ from typing import Any
 
 from companion.datasets.synthetic import SOURCE_CLASSES, SyntheticMixtures
 from companion.experiment import Task
+from companion.papers.kumar2018.source import SHOWN
 from worlds import with_inputs
 
 TINY_SOURCE = {"epochs": 1, "batch_size": 8, "width": 0.0625}
 TINY_WEAK = {"n_train": 24, "n_validation": 20, "n_test": 24, "duration": (3.5, 4.5)}
 
-TINY_TAGGING: dict[str, Any] = {"weak": TINY_WEAK, "source": TINY_SOURCE, "n_seeds": 2}
+TINY_TAGGING: dict[str, Any] = {"weak": TINY_WEAK, "source": TINY_SOURCE, "shown": SHOWN[:2], "n_seeds": 2}
 
 TINY_CELLS: dict[str, Any] = {
     "weak": TINY_WEAK,
