@@ -79,7 +79,13 @@ def test_the_makefile_runs_in_a_folder_of_any_name(odd, target, said):
         ' do cp "$0" .venv/bin/$name; done;; esac\n'
     )
     stand_in.chmod(0o755)
-    command = ["make", target, f"PYTHON={stand_in}", "PROFILE=a b;touch planted", "TORCH_INDEX=http://x?a&touch planted"]
+    command = [
+        "make",
+        target,
+        f"PYTHON={stand_in}",
+        "PROFILE=a b;touch planted",
+        "TORCH_INDEX=http://x?a&touch planted",
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "COMPANION"))}
     done = subprocess.run(command, cwd=odd, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
@@ -112,7 +118,9 @@ def wait_for(condition, seconds=60.0):
 def test_a_killed_build_leaves_nothing_at_work_and_the_next_one_names_who_is(tmp_path):
     cells = [
         nbformat.v4.new_code_cell("profile = 'demo'", metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell("import os, pathlib, time\npathlib.Path('kernel').write_text(str(os.getpid()) + '.')"),
+        nbformat.v4.new_code_cell(
+            "import os, pathlib, time\npathlib.Path('kernel').write_text(str(os.getpid()) + '.')"
+        ),
         nbformat.v4.new_code_cell("time.sleep(100)"),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "n.ipynb")
