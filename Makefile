@@ -25,13 +25,13 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 
 book: $(STAMP)  ## run the notebooks of PROFILE and build the book; reruns only what changed
-	$(BIN)/companion build --profile $(PROFILE)
+	$(BIN)/companion build --profile '$(PROFILE)'
 
 test: $(STAMP)  ## lint, types, layers and every test that ends within minutes
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -n $(JOBS) --dist loadfile
+	$(BIN)/pytest -q -n '$(JOBS)' --dist loadfile
 
 soak: $(STAMP)  ## the long batteries
 	$(BIN)/pytest -q -m soak
@@ -54,14 +54,14 @@ clean:  ## remove the built book and the tools' caches; .venv and the computed f
 
 # While the stamp is younger than both files, nothing is asked of pip at all.
 $(STAMP): requirements.lock pyproject.toml | $(BIN)/python
-	$(if $(TORCH_INDEX),$(PIP) install --no-deps --index-url $(TORCH_INDEX) "$$(grep '^torch==' requirements.lock)")
+	$(if $(TORCH_INDEX),$(PIP) install --no-deps --index-url '$(TORCH_INDEX)' "$$(grep '^torch==' requirements.lock)")
 	$(PIP) install -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
-	  echo "Needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -n 1)" >&2; \
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
+	  echo "Needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is: $$("$(PYTHON)" --version 2>&1 | head -n 1)" >&2; \
 	  echo "Repair: name another one, for example: make book PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	@"$(PYTHON)" -m venv .venv || { rm -rf .venv; \
 	  echo "Repair: install the venv module (Debian, Ubuntu: apt install python3-venv) and call make again." >&2; exit 1; }

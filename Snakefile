@@ -79,7 +79,7 @@ rule part:
         options=lambda wildcards: papers.part_options(wildcards.part),
         profile=PROFILE,
     threads: THREADS
-    shell: "{PYTHON} -m companion.cli run {wildcards.page} --profile {params.profile} {params.options} > {output:q}"
+    shell: "{PYTHON} -m companion.cli run {wildcards.page:q} --profile {params.profile:q} {params.options} > {output:q}"
 
 
 rule notebook:
@@ -97,7 +97,7 @@ rule notebook:
     params: profile=PROFILE
     threads: THREADS
     shell:
-        "{PYTHON} -m companion.cli run {input.source:q} --profile {params.profile} --output {output:q}"
+        "{PYTHON} -m companion.cli run {input.source:q} --profile {params.profile:q} --output {output:q}"
         " --threads {threads} --no-progress 2>&1"
 
 
@@ -123,5 +123,5 @@ rule book:
     params: profile=PROFILE
     shell:
         "echo 'rendering  _build/html/index.html';"
-        " {PYTHON} -m companion.cli render --profile {params.profile} > {log:q} 2>&1"
+        " {PYTHON} -m companion.cli render --profile {params.profile:q} > {log:q} 2>&1"
         " && date > {output:q} || {{ cat {log:q}; exit 1; }}"

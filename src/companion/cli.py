@@ -177,9 +177,8 @@ def run(
 
 
 def _execute(page: Path, output: Path | None, given: dict[str, Any], threads: int | None, progress: bool) -> None:
-    from companion import graph, notebooks
+    from companion import notebooks
 
-    graph.end_with_build()
     notebook = _source(page)
     target = output or Path("_build", "run", str(given["profile"]), notebook.name)
     out.print(f"running    {notebook} ({given['profile']}), log {target.with_suffix('.run.log')}", markup=False)

@@ -5,17 +5,13 @@ import os
 import re
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from companion.book import BookError
-
-BUILD_PROCESS = "COMPANION_BUILD_PROCESS"
-"""Environment variable that names the process of a build to what it starts."""
+from companion.terminal import BUILD_PROCESS, end_with_build
 
 _STEP = re.compile(r"^Job \d+: (?P<name>.+)\nReason: (?P<reason>.+)$", re.MULTILINE)
 
@@ -45,7 +41,7 @@ def stale(root: Path, profile: str) -> list[Step]:
     """
     done = subprocess.run(
         [*_snakemake(root, profile), "--dry-run", "--quiet", "host", "progress"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="backslashreplace",
     )  # fmt: skip
     if done.returncode:
         words = done.stdout.strip()
@@ -75,7 +71,7 @@ def build(root: Path, profile: str, *, cores: int = 2, threads: int = 1) -> Path
     _forget_other_books(root, profile)
     quiet = ["--quiet", "host", "progress", "rules"]
     command = [*_snakemake(root, profile, cores, threads), "--keep-going", *quiet]
-    # Notebooks look for this process and end with it: a build that is killed leaves nothing at work.
+    # Snakemake and its steps look for this process and end with it: a build that is killed leaves nothing at work.
     environment = {**os.environ, BUILD_PROCESS: str(os.getpid())}
     with _alone(root / "_build" / ".lock"), log.open("w", encoding="utf-8") as words:
         done = subprocess.run(command, stderr=words, env=environment)
@@ -86,7 +82,7 @@ def build(root: Path, profile: str, *, cores: int = 2, threads: int = 1) -> Path
 
 def _snakemake(root: Path, profile: str, cores: int = 1, threads: int = 1) -> list[str]:
     return [
-        sys.executable, "-m", "snakemake",
+        sys.executable, "-m", "companion.graph",
         "--snakefile", str(root / "Snakefile"), "--directory", str(root),
         "--cores", str(cores), "--scheduler", "greedy",
         "--rerun-incomplete", "--nolock",
@@ -96,7 +92,7 @@ def _snakemake(root: Path, profile: str, cores: int = 1, threads: int = 1) -> li
 
 def _failure(log: Path) -> BookError:
     """Tell a failed notebook, which has already said so itself, from a graph that could not start."""
-    words = log.read_text(encoding="utf-8").strip()
+    words = log.read_text(encoding="utf-8", errors="backslashreplace").strip()
     cause = "see above" if "CalledProcessError" in words else f"Snakemake says:\n{words}"
     return BookError(
         f"the book was not rendered: {cause}",
@@ -132,25 +128,8 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def end_with_build() -> None:
-    """End this process, and the kernel that it started, as soon as the build that began it is gone."""
-    build = os.environ.get(BUILD_PROCESS, "")
-    if not build.isdecimal():
-        return
+if __name__ == "__main__":  # Snakemake, as a step of a build
+    end_with_build()
+    from snakemake.cli import main
 
-    def watch() -> None:
-        while _alive(int(build)):
-            time.sleep(1)
-        os._exit(1)  # a kernel of Jupyter ends when its parent does
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    main()

@@ -2,6 +2,8 @@
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,11 +18,14 @@ from companion.errors import CompanionError, DataError, ParameterError, StoreErr
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
+BUILD_PROCESS = "COMPANION_BUILD_PROCESS"
+"""Environment variable that names the process of a build to what it starts."""
+
 
 class PlainErrors(TyperGroup):
     """Prints errors made for the reader, and the system's refusals, without a traceback.
 
-    Any other error keeps its traceback, for who mends the code.
+    Any other error keeps its traceback, for who mends the code. A command that a build began ends with it.
     """
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -45,6 +50,7 @@ class PlainErrors(TyperGroup):
                 expected="a folder that exists",
                 repair="cd to another folder",
             ) from error
+        end_with_build()
         return super().invoke(ctx)
 
 
@@ -72,6 +78,33 @@ def refusal(error: OSError) -> StoreError:
         expected="names of up to 255 bytes, the right to read and write, and free space",
         repair="look at this path and at the disk, and give the command again",
     )
+
+
+def end_with_build() -> None:
+    """End this process, and the kernel that it started, as soon as the build that began it is gone."""
+    build = os.environ.get(BUILD_PROCESS, "")
+    if not build.isdecimal():
+        return
+
+    def watch() -> None:
+        while _alive(int(build)):
+            time.sleep(0.2)
+        os._exit(1)  # a kernel of Jupyter ends when its parent does
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    try:  # one that has ended, and whose parent did not ask, keeps its number
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return True
 
 
 def folder(text: str) -> str:

@@ -5,6 +5,7 @@ A room's ``__init__`` says which of its chapters answers which published row. A 
 """
 
 import pkgutil
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -109,10 +110,10 @@ def parts_before(page: str, profile: str, word: str) -> list[str]:
 
 
 def part_options(word: str) -> str:
-    """Options of ``companion run`` that make one part.
+    """Options of ``companion run`` that make one part, as a shell takes them.
 
     >>> part_options("adapted,seed=0,fold=3")
     '--part adapted --where seed=0 --where fold=3'
     """
     name, *index = word.split(",")
-    return " ".join([f"--part {name}", *(f"--where {pair}" for pair in index)])
+    return shlex.join(["--part", name, *(option for pair in index for option in ("--where", pair))])
