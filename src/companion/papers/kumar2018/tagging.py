@@ -58,7 +58,7 @@ class TaggingSettings(Settings):
 
 PROFILES: Mapping[str, TaggingSettings] = {
     "demo": TaggingSettings(
-        weak=WeakSettings(name="synthetic", n_train=160, n_validation=60, n_test=80, duration=(3.5, 4.0, 6.0)),
+        weak=WeakSettings(name="synthetic", n_train=120, n_validation=40, n_test=60, duration=(3.5, 4.0, 6.0)),
         source=SourceSettings(epochs=5, batch_size=8, width=0.125, rate="cosine", lr=3e-3),
         shown=SHOWN[:2],
     ),

@@ -75,11 +75,11 @@ class TransferSettings(CellSettings):
 PROFILES: Mapping[str, TransferSettings] = {
     "demo": TransferSettings(
         target="synthetic",
-        clips_per_class=15,
+        clips_per_class=12,
         clip_duration=3.5,
         weak=tagging.PROFILES["demo"].weak,
         source=tagging.PROFILES["demo"].source,
-        adaptation_epochs=20,
+        adaptation_epochs=8,
         scratch=SourceSettings(epochs=2, width=0.125, rate="cosine"),
         per_decade=1,
         control_probes=(PLAIN,),
