@@ -1,0 +1,45 @@
+"""The first page says what became of the claims, and of nothing else."""
+
+import pytest
+
+from companion.report.answer import Finding
+from companion.report.overview import OTHER, WAITING, claim_counts, paper_lines, verdict_bars
+from companion.results.rules import CONTRADICTED, HOLDS
+from companion.results.scorecard import scorecard_rows
+
+PAPER = "Kumar2018"
+GAIN = (PAPER, "Paired", "mean over 527", "N_S - N_S_slat", "MAP difference")
+LEVELS = [(PAPER, "Table1 top-left", "mean over 527", name, "MAP", 0.2, 0.1, 0.3) for name in ("N_S", "N_S_slat")]
+PAGES = {"C003": "kumar2018/tagging", "C004": "kumar2018/tagging", "C133": "kumar2018/tagging"}
+HEADLINE = Finding("whole recordings are better", "C133", scale=100, unit="points of MAP")
+
+
+def run_with(make_run, low, high):
+    return make_run("esc50", [*LEVELS, (*GAIN, (low + high) / 2, low, high)], experiment="kumar2018/tagging")
+
+
+@pytest.mark.parametrize(("low", "high", "verdict"), [(0.01, 0.09, HOLDS), (-0.09, -0.01, CONTRADICTED)])
+def test_claims_are_counted_by_their_verdict(low, high, verdict, make_run):
+    before = claim_counts(scorecard_rows([], [], PAGES))
+    after = claim_counts(scorecard_rows([run_with(make_run, low, high)], [], PAGES))
+    changed = (after - before).loc[PAPER]
+    assert changed[changed != 0].to_dict() == {verdict: 1, WAITING: -1}
+    assert after.drop(PAPER).equals(before.drop(PAPER))
+
+
+def test_a_fact_that_was_proved_holds_and_a_claim_without_an_interval_has_no_verdict(make_run):
+    fact = "tests/models/test_weak_cnn.py::test_896_frames_give_13_segments"
+    before, after = (claim_counts(scorecard_rows([], [], PAGES, passed)) for passed in ((), (fact,)))
+    assert (after - before).loc[PAPER, HOLDS] >= 1
+    levels = make_run("esc50", LEVELS, experiment="kumar2018/tagging")
+    changed = (claim_counts(scorecard_rows([levels], [], PAGES)) - before).loc[PAPER]
+    assert changed[changed != 0].to_dict() == {OTHER: 1, WAITING: -1}
+
+
+def test_every_paper_has_a_line_and_says_when_nothing_is_measured(make_run):
+    scorecard = scorecard_rows([], [], PAGES)
+    lines = paper_lines(scorecard, {PAPER: ("kumar2018/nothing", HEADLINE)}, {PAPER: "kumar2018/network"})
+    assert lines.html.count("<li>") == scorecard["paper"].nunique()
+    assert "whole recordings are better: not measured" in lines.html
+    assert '<a href="kumar2018/network.html">' in lines.html
+    assert "claims" in verdict_bars(scorecard).markdown
