@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from companion.models.weak_cnn import WeakCNN
-from companion.papers.kumar2018 import adaptation, cells, tagging, transfer
+from companion.papers.kumar2018 import adaptation, cells, scratch, tagging, transfer
 from companion.papers.kumar2018.cell_rows import Table
-from companion.papers.kumar2018.source import train, trained, untrained, weights_digest
+from companion.papers.kumar2018.source import SourceSettings, train, trained, untrained, weights_digest
 from companion.results.published import load_published
 from companion.results.rows import Rows
+from companion.store import Work
 from companion.training import batches
 from papers.kumar2018 import made_up_cells
 from papers.kumar2018.made_up_cells import framed
@@ -176,6 +177,38 @@ def test_a_network_from_scratch_never_hears_its_test_fold(shared, events_world):
     assert one == two
     other = tiny_task(transfer.experiment, TINY_TRANSFER, target=events_world)
     assert transfer.scratch_network(other, cells_of(other, events_world), 1, 0).digest != one
+
+
+@pytest.mark.parametrize(("fold", "aside"), [(1, 2), (2, 3), (3, 1)])
+def test_from_scratch_the_fold_after_the_one_left_out_chooses_the_epoch(
+    shared, events_world, fold, aside, monkeypatch, tmp_path
+):
+    """What trains, and what validates: the fold that is left out does neither."""
+    handed = {}
+
+    def fit(network, examples, loss, validate, schedule, **options):
+        handed.update(network=network, examples=examples, validate=validate, schedule=schedule, **options)
+
+    def score(model, held, fabric):
+        return handed.update(held=held) or SimpleNamespace(recording=held.labels[:, ::-1])
+
+    monkeypatch.setattr(scratch, "fit", fit)
+    monkeypatch.setattr(scratch, "score", score)
+    target = adaptation.load_target(events_world)
+    settings = SourceSettings(epochs=7, batch_size=5, width=0.0625, lr=4e-4, patience=3)
+    scratch.train_fold(Work(folder=tmp_path), target, fold, settings, 6)
+    assert handed["validate"](handed["network"]) == {"accuracy": 0.0}, "every decision turned round"
+    for data, members in ((handed["examples"], 6 - fold - aside), (handed["held"], aside)):
+        own = np.flatnonzero(target.folds == members)
+        assert len(data.features) == len(own)
+        assert all(np.array_equal(x, target.features[int(i)]) for x, i in zip(data.features, own, strict=True))
+        np.testing.assert_array_equal(data.labels, np.eye(4)[target.labels[own]])
+    schedule = handed["schedule"]
+    assert (schedule.epochs, schedule.batch_size, schedule.lr, schedule.patience) == (7, 5, 4e-4, 3)
+    assert (handed["seed"], handed["monitor"]) == (6, "accuracy")
+    torch.manual_seed(6)
+    drawn = WeakCNN(4, width=0.0625).state_dict()
+    assert all(torch.equal(value, drawn[name]) for name, value in handed["network"].state_dict().items())
 
 
 def test_settings_reach_the_optimisers(cache, events_world, monkeypatch):
