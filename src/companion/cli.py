@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from companion import papers, paths
+from companion.checkout import repository_root
 from companion.errors import DataError, ParameterError
 from companion.profiles import PROFILES, parse_parameters
 from companion.terminal import PlainErrors, existing_file, folder, new_file, out
@@ -62,7 +63,10 @@ def doctor(data: DataOption = "") -> None:
     if any(finding.state == "bad" for finding in findings):
         out.print("\nFirst mend what is marked [red]bad[/].")
         raise typer.Exit(1)
-    out.print("\nReady for the demo profile: [bold]companion build[/], or [bold]make book[/].")
+    if repository_root() is None:
+        out.print("\nReady for the library and every command that needs no checkout.")
+    else:
+        out.print("\nReady for the demo profile: [bold]companion build[/], or [bold]make book[/].")
 
 
 @app.command()
@@ -215,10 +219,10 @@ def build(
     threads: Annotated[int, typer.Option(min=1, help="Threads of each notebook; cores / threads run at a time.")] = 1,
 ) -> None:
     """Run every notebook that is missing or changed, and render the book to _build/html/index.html."""
-    from companion import graph
-
     parse_parameters({"profile": profile})
     root = _checkout()
+    from companion import graph
+
     if not dry_run:
         page = graph.build(root, profile, cores=cores, threads=threads)
         out.print(f"book       {page}", markup=False)
@@ -233,10 +237,11 @@ def build(
 @app.command(hidden=True)  # the Snakefile's last step
 def render(profile: ProfileOption = "demo") -> None:
     """Gather the executed pages, and let Sphinx make the book of them."""
+    parse_parameters({"profile": profile})
+    root = _checkout()
     from companion import book
 
-    parse_parameters({"profile": profile})
-    out.print(f"rendered   {book.make(_checkout(), profile)}", markup=False)
+    out.print(f"rendered   {book.make(root, profile)}", markup=False)
 
 
 @app.command(hidden=True)  # a step of the Snakefile
@@ -274,6 +279,8 @@ def scorecard(
     rows = card.scorecard_rows(recorded_runs(), built, papers.pages(), proofs.passed())
     out.print(card.status_counts(rows).to_string(), markup=False)
     out.print(f"\n{len(rows)} published rows", markup=False)
+    if repository_root() is None:
+        out.print("The recorded results lie in a checkout: without one, their rows count as waiting.")
     if file is not None:
         card.write_scorecard(file, rows)
         out.print(f"written    {file}", markup=False)
@@ -330,14 +337,12 @@ def _chosen(kind: str, name: str, known: Mapping[str, Any]) -> Any:
 
 
 def _checkout() -> Path:
-    from companion.checkout import repository_root
-
     root = repository_root()
     if root is None:
         raise DataError(
             "the book's sources were not found",
             expected="a checkout of the repository, as the working directory or the installed package's home",
-            repair="git clone the repository, then `make book` in it",
+            repair="clone the repository, then `make book` in it",
         )
     return root
 

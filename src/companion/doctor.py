@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from companion import paths
+from companion.checkout import repository_root
 from companion.datasets.base import Clip
 from companion.errors import CompanionError, DataError
 from companion.results.provenance import versions
@@ -45,6 +46,7 @@ def examine(data: str = "") -> Iterator[Finding]:
         data: Folder of the corpora; empty for ``$COMPANION_DATA``.
     """
     yield _python()
+    yield _checkout()
     yield from _packages()
     yield Finding("ok", "processor", device_name("cpu").removeprefix("cpu: "))
     yield _gpu()
@@ -60,6 +62,14 @@ def _python() -> Finding:
     return Finding("bad", "Python", seen, "use Python 3.11, 3.12 or 3.13")
 
 
+def _checkout() -> Finding:
+    root = repository_root()
+    if root is not None:
+        return Finding("ok", "checkout", str(root))
+    seen = "none: build, the book's notebooks and run --record need one; all other commands do without"
+    return Finding("note", "checkout", seen, "for the book: clone the repository, and call make book in it")
+
+
 def _packages() -> Iterator[Finding]:
     found = versions()
     found.pop("python")
@@ -67,7 +77,8 @@ def _packages() -> Iterator[Finding]:
     missing = [name for name in BOOK_PACKAGES if not _installed(name)]
     if missing:
         advice = "in a checkout: make book, or pip install -e '.[book]'"
-        yield Finding("bad", "book", f"not installed: {', '.join(missing)}", advice)
+        state: State = "note" if repository_root() is None else "bad"
+        yield Finding(state, "book", f"not installed: {', '.join(missing)}", advice)
     else:
         yield Finding("ok", "book", ", ".join(f"{name} {metadata.version(name)}" for name in BOOK_PACKAGES))
 

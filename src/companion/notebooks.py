@@ -83,6 +83,9 @@ def run(
     unfinished, log = output.with_suffix(".failed.ipynb"), output.with_suffix(".run.log")
     _check_output(source, output, (unfinished, log))
     _check_text(f"{source} {output} {json.dumps(values, ensure_ascii=False, default=str)}")
+    skip_iri_grammar()
+    import papermill  # noqa: F401  # that it is there is known before a former copy goes
+
     started = time.monotonic()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)

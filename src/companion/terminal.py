@@ -39,6 +39,10 @@ class PlainErrors(TyperGroup):
             _say(error)
         except OSError as error:
             _say(refusal(error))
+        except ModuleNotFoundError as error:
+            if str(error.name).partition(".")[0] == "companion":
+                raise
+            _say(missing(error))
         sys.exit(2)
 
     def invoke(self, ctx: Any) -> Any:
@@ -77,6 +81,15 @@ def refusal(error: OSError) -> StoreError:
         f"the system refused {place or 'a file'}: {reason}",
         expected="names of up to 255 bytes, the right to read and write, and free space",
         repair="look at this path and at the disk, and give the command again",
+    )
+
+
+def missing(error: ModuleNotFoundError) -> DataError:
+    """A package that an installation without the book's leaves out."""
+    return DataError(
+        f"this command needs the package {error.name}, which is not installed",
+        expected="the library's and the book's packages, as `companion doctor` lists them",
+        repair="in a checkout: make install, or pip install -e '.[book]'",
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.checkout import repository_root
-from companion.code import NUMERICAL
+from companion.code import NUMERICAL, PACKAGE
 from companion.errors import DataError
 from companion.results.rows import checked_evidence
 
@@ -125,10 +125,12 @@ def git_state(root: Path | None = None) -> tuple[str, bool]:
     pinned requirements, the published values and the event table count.
 
     Returns:
-        tuple: Hash and flag; ``("", True)`` where there is no git or no commit, or where the nearest repository is
-        another one that the sources happen to lie in.
+        tuple: Hash and flag; ``("", True)`` where there is no git or no commit, where the nearest repository is
+        another one that the sources happen to lie in, or where an installed package runs beside a checkout.
     """
-    root = root or repository_root()
+    if root is None:
+        found = repository_root()
+        root = found if found and (found / "src" / "companion").resolve() == PACKAGE else None
     top = _git(root, "rev-parse", "--show-toplevel")
     if root is None or not top or Path(top).resolve() != root.resolve():
         return "", True
@@ -145,10 +147,10 @@ def _git(root: Path | None, *words: str) -> str | None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "--no-optional-locks", "-C", str(root), *words]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True, env=environment)
+        done = subprocess.run(command, capture_output=True, timeout=30, check=True, env=environment)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return os.fsdecode(done.stdout).strip()  # the path of a repository may be any bytes
 
 
 def versions() -> dict[str, str]:
