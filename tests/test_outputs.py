@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from companion import notebooks
+from companion import book, notebooks
+from companion.book import BookError
 from companion.errors import ParameterError
 from companion.notebooks import NotebookError, run
 
@@ -111,3 +112,27 @@ def test_a_cell_that_ends_the_notebook_did_not_finish_it(tmp_path):
     with pytest.raises(NotebookError, match="never executed"):
         run(source, tmp_path / "o.ipynb", {}, progress=False)
     assert not (tmp_path / "o.ipynb").exists()
+
+
+@pytest.mark.parametrize("step", ["stage", "render"])
+def test_the_former_book_stays_until_the_new_one_is_whole(tmp_path, monkeypatch, step):
+    def warned(*_):
+        raise BookError("Sphinx warned about a page")
+
+    def rendered(_, html, __):
+        html.mkdir()
+        (html / "index.html").write_text("new")
+
+    former = tmp_path / "_build" / "html" / "index.html"
+    former.parent.mkdir(parents=True)
+    former.write_text("former")
+    monkeypatch.setattr(book, "stage", lambda *words: words[3].mkdir())
+    monkeypatch.setattr(book, "render", rendered)
+    with monkeypatch.context() as patch:
+        patch.setattr(book, step, warned)
+        with pytest.raises(BookError, match="warned"):
+            book.make(tmp_path, "demo")
+    assert former.read_text() == "former"
+    book.make(tmp_path, "demo")
+    assert former.read_text() == "new"
+    assert [path.name for path in former.parents[1].iterdir()] == ["html"], "no scratch folder is left"
