@@ -141,7 +141,7 @@ def chapter(monkeypatch, truth):
                                seeds=lambda n: list(range(n)))  # fmt: skip
         return relations.compute(task)
 
-    return SimpleNamespace(target=target, compute=compute)
+    return SimpleNamespace(target=target, counts=asked, compute=compute)
 
 
 def test_classes_of_beds_are_not_scored_and_other_units_are(chapter, truth):
@@ -199,6 +199,16 @@ def test_recorded_scenes_have_the_papers_printed_lists(monkeypatch):
     assert bare.lines == [], "without the units there is no list"
     assert written_truth(target, units) is None
     assert "probability" not in relation_table({"N_S": [counted]}, target, units)
+
+
+def test_the_printed_lists_are_those_of_n_t_iii(chapter, monkeypatch):
+    del chapter.target.dataset.truth
+    asked = []
+    monkeypatch.setattr(relations, "printed_lists", lambda *arguments: asked.append(arguments))
+    found = chapter.compute()
+    ((rows, target, units, by_seed),) = asked
+    assert by_seed is chapter.counts["N_T^III"]
+    assert (rows, target, tuple(units)) == (found.rows, chapter.target, tuple(UNITS))
 
 
 def test_each_clips_units_are_those_of_the_network_that_was_adapted_without_its_fold(monkeypatch):
