@@ -177,6 +177,17 @@ def test_the_table_of_relations_holds_each_networks_counts_of_each_scene(chapter
                 assert table[network, "share", scene, unit] == pytest.approx(share, abs=1e-5)
 
 
+def test_the_table_holds_the_mean_over_seeds():
+    target = made_up_cells.target(SCENES, per_class=2, folds=2)
+    rng = np.random.default_rng(0)
+    one, two = rng.integers(0, 50, (2, 8, 12))
+    table = relation_table({"N_S": [one, two]}, target, UNITS)
+    value = table[table["score"] == "count"].set_index(["scene", "event"])["value"]
+    for i, scene in enumerate(SCENES):
+        for j, unit in enumerate(UNITS):
+            assert value[scene, unit] == (one + two)[target.labels == i, j].sum() / 2
+
+
 def test_recorded_scenes_have_the_papers_printed_lists(monkeypatch):
     """The cafe's printed events lead our list; of the city centre's, all but one do."""
     published, names = load_published(), load_audioset_names("Kumar2018")
