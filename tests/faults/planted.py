@@ -1,7 +1,7 @@
 """Faults planted on purpose, one at a time, in a copy of the repository: each must turn its tests red.
 
-``python tests/faults/planted.py`` plants all of ``planted.toml`` and writes ``outcome.csv``, which ``make soak`` does
-too; words of a fault's name or file choose some, and write nothing.
+``python tests/faults/planted.py`` plants all of ``planted.toml``, which ``make soak`` does too; words of a fault's name
+or file choose some, and ``--rest`` those that were not noticed yet. What became of each goes to ``outcome.csv``.
 """
 
 import csv
@@ -136,26 +136,45 @@ def main(words: Sequence[str]) -> int:
     os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="Agg")
     for name in LIBRARIES:
         importlib.import_module(name)
-    faults = [fault for fault in load() if not words or any(word in f"{fault.file}: {fault.name}" for word in words)]
+    faults = [fault for fault in load() if chosen(fault, words)]
     outcomes = []
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_of_the_repository(Path(folder).resolve())
         for fault in faults:
             outcomes.append(outcome_of(fault, copy))
             print(f"{outcomes[-1].result:7} {outcomes[-1].seconds:6.1f} s  {fault.file}: {fault.name}", flush=True)
-            if not words:
-                write_outcomes(outcomes)
+            keep(outcomes[-1])
         tests = sorted({test for fault in faults for test in fault.tests})
         sound = result_of(tests, copy)
         print(f"{sound} without a fault", flush=True)
     return int(sound != "green" or any(outcome.result != "red" for outcome in outcomes))
 
 
-def write_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Write the table that stands beside the list."""
+def chosen(fault: Fault, words: Sequence[str]) -> bool:
+    """Whether to plant a fault."""
+    if list(words) == ["--rest"]:
+        known = read_outcomes().get(fault.name)
+        return known is None or known.result != "red"
+    return not words or any(word in f"{fault.file}: {fault.name}" for word in words)
+
+
+def read_outcomes() -> dict[str, Outcome]:
+    """What became of the faults of the list as they stand there, by name."""
+    if not OUTCOME.is_file():
+        return {}
+    with OUTCOME.open(encoding="utf-8", newline="") as file:
+        lines = {line["fault"]: Outcome(**{**line, "seconds": float(line["seconds"])}) for line in csv.DictReader(file)}
+    listed = {fault.name: (fault.file, " ".join(fault.tests)) for fault in load()}
+    return {name: one for name, one in lines.items() if listed.get(name) == (one.file, one.tests)}
+
+
+def keep(outcome: Outcome) -> None:
+    """Write an outcome into the table, in the order of the list."""
+    found = {**read_outcomes(), outcome.fault: outcome}
     with OUTCOME.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([[field.name for field in fields(Outcome)], *map(astuple, outcomes)])
+        writer.writerow([field.name for field in fields(Outcome)])
+        writer.writerows(astuple(found[fault.name]) for fault in load() if fault.name in found)
 
 
 if __name__ == "__main__":

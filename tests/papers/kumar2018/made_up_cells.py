@@ -17,7 +17,7 @@ KEY = ["item", "row", "column", "measure"]
 def target(classes: Sequence[str], per_class: int = 8, folds: int = 4, groups: int = 2) -> Target:
     """Clips of their own recordings, dealt to folds of unequal size; classes in groups in turn."""
     labels = np.repeat(np.arange(len(classes)), per_class)
-    fold = np.tile(np.minimum(np.arange(per_class) % (folds + 1), folds - 1), len(classes)) + 1
+    fold = np.tile(np.arange(per_class) % (folds + 1) % folds, len(classes)) + 1
     recordings = np.array([f"r{number}" for number in range(len(labels))])
     clips = [
         SimpleNamespace(id=f"c{number}", recording=name, label=classes[label], fold=int(f), strong=())

@@ -141,7 +141,7 @@ def chapter(monkeypatch, truth):
                                seeds=lambda n: list(range(n)))  # fmt: skip
         return relations.compute(task)
 
-    return SimpleNamespace(target=target, compute=compute)
+    return SimpleNamespace(target=target, counts=asked, compute=compute)
 
 
 def test_classes_of_beds_are_not_scored_and_other_units_are(chapter, truth):
@@ -177,6 +177,17 @@ def test_the_table_of_relations_holds_each_networks_counts_of_each_scene(chapter
                 assert table[network, "share", scene, unit] == pytest.approx(share, abs=1e-5)
 
 
+def test_the_table_holds_the_mean_over_seeds():
+    target = made_up_cells.target(SCENES, per_class=2, folds=2)
+    rng = np.random.default_rng(0)
+    one, two = rng.integers(0, 50, (2, 8, 12))
+    table = relation_table({"N_S": [one, two]}, target, UNITS)
+    value = table[table["score"] == "count"].set_index(["scene", "event"])["value"]
+    for i, scene in enumerate(SCENES):
+        for j, unit in enumerate(UNITS):
+            assert value[scene, unit] == (one + two)[target.labels == i, j].sum() / 2
+
+
 def test_recorded_scenes_have_the_papers_printed_lists(monkeypatch):
     """The cafe's printed events lead our list; of the city centre's, all but one do."""
     published, names = load_published(), load_audioset_names("Kumar2018")
@@ -199,6 +210,16 @@ def test_recorded_scenes_have_the_papers_printed_lists(monkeypatch):
     assert bare.lines == [], "without the units there is no list"
     assert written_truth(target, units) is None
     assert "probability" not in relation_table({"N_S": [counted]}, target, units)
+
+
+def test_the_printed_lists_are_those_of_n_t_iii(chapter, monkeypatch):
+    del chapter.target.dataset.truth
+    asked = []
+    monkeypatch.setattr(relations, "printed_lists", lambda *arguments: asked.append(arguments))
+    found = chapter.compute()
+    ((rows, target, units, by_seed),) = asked
+    assert by_seed is chapter.counts["N_T^III"]
+    assert (rows, target, tuple(units)) == (found.rows, chapter.target, tuple(UNITS))
 
 
 def test_each_clips_units_are_those_of_the_network_that_was_adapted_without_its_fold(monkeypatch):

@@ -103,7 +103,9 @@ def test_every_published_cell_has_a_row_and_its_value_follows_from_the_predictio
     published = load_published()
     fourteen = published[published["item"] == "Table2 right"]
     predictions = transferred.tables["predictions"]
-    folds = transferred.tables["folds"].set_index(["trunk", "row", "column", "probe", "fold"])["accuracy %"]
+    folds = (
+        transferred.tables["folds"].set_index(["trunk", "row", "column", "probe", "fold"])["accuracy %"].sort_index()
+    )
     for row, column in fourteen[["row", "column"]].itertuples(index=False):
         right = predictions[f"source | {row} | {column} | LIBLINEAR | run 0"] == predictions["label"]
         by_fold = right.groupby(predictions["fold"]).mean()

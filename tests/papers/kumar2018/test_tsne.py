@@ -13,7 +13,7 @@ from companion.papers.kumar2018.tsne import CLASS, NEAR, company, layout, neares
 from companion.results.rows import Rows
 from papers.kumar2018 import made_up_cells
 from papers.kumar2018.made_up_cells import framed
-from papers.kumar2018.tiny import TINY_TAGGING, tiny_task
+from papers.kumar2018.tiny import TINY_MAP, tiny_task
 
 OTHERS = tuple(f"other_{number:02d}" for number in range(20))
 POINTS = "difference of shares, points"
@@ -144,7 +144,7 @@ def test_the_chapter_looks_at_f1_max_of_every_network(shared, events_world, monk
     asked = {}
     monkeypatch.setattr(tsne, "nearest", lambda rows, spaces, target: asked.update(spaces=spaces))
     monkeypatch.setattr(tsne, "layout", lambda rows, x, target, seed, item: asked.update(x=x, item=item))
-    task = tiny_task(tsne.experiment, TINY_TAGGING, target=events_world)
+    task = tiny_task(tsne.experiment, TINY_MAP, target=events_world)
     found = tsne.compute(task)
     sources = tagging.source_networks(task)
     target = load_target(events_world)

@@ -11,7 +11,9 @@ from worlds import with_inputs
 TINY_SOURCE = {"epochs": 1, "batch_size": 8, "width": 0.0625}
 TINY_WEAK = {"n_train": 24, "n_validation": 20, "n_test": 24, "duration": (3.5, 4.5)}
 
-TINY_TAGGING: dict[str, Any] = {"weak": TINY_WEAK, "source": TINY_SOURCE, "shown": SHOWN[:2], "n_seeds": 2}
+TINY_MAP: dict[str, Any] = {"weak": TINY_WEAK, "source": TINY_SOURCE, "n_seeds": 2}
+
+TINY_TAGGING: dict[str, Any] = {**TINY_MAP, "shown": SHOWN[:2]}
 
 TINY_CELLS: dict[str, Any] = {
     "weak": TINY_WEAK,
