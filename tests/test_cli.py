@@ -216,6 +216,6 @@ def test_scorecard_writes_every_published_row(tmp_path: Path) -> None:
 
 
 def test_outside_a_checkout_the_book_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("companion.checkout.repository_root", lambda: None)
-    with pytest.raises(DataError, match="git clone"):
+    monkeypatch.setattr("companion.cli.repository_root", lambda: None)
+    with pytest.raises(DataError, match="sources were not found"):
         cli._checkout()
