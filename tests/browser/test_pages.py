@@ -16,7 +16,7 @@ PAGES = sorted(
     path.relative_to(BOOK).as_posix()
     for path in BOOK.rglob("*.html")
     if path.parent.name != "_static"
-    and path.name not in ("genindex.html", "search.html")
+    and path.name not in ("genindex.html", "search.html", "index.html")
     and "recorded" not in path.parts
 )
 

@@ -197,6 +197,7 @@ LEGACY_HEAD = b"".join(pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C
 INNER = LEGACY_HEAD + b"(" + text("storage") + named("torch", "FloatStorage") + text("0") + text("cpu") + b"K\x00tQ."
 INNER += pickle.dumps(["0"], 2) + bytes(8) + bytes(1_000_000)  # a storage of nothing, and a megabyte behind it
 
+
 def nested(n: int) -> dict[str, bytes]:
     """Pickles whose cost grows with their length."""
     return {

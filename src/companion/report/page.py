@@ -12,7 +12,7 @@ from companion.profiles import Parameters, parse_parameters
 from companion.report.answer import Finding, Judge, answer_box, claims_table
 from companion.report.evidence import Column, columns
 from companion.report.figures import confusion, differences
-from companion.report.shown import Shown, folded
+from companion.report.shown import Shown, escape, folded
 from companion.report.strip import banner, citation, downloads, what_was_run
 from companion.report.style import show
 from companion.report.tables import fold_table, grid, long_table, plain_table
@@ -217,7 +217,9 @@ def confusion_figure(column: Column, cell: str) -> Shown:
     right, times = sum(int(counts.loc[label, label]) for label in counts.index), int(wrong.to_numpy().max())
     error = f"; most often {true} is taken for {said}, {times} time{'s' if times > 1 else ''}" if times else ""
     alt = f"Confusion matrix, {column.heading}: {right} of {int(counts.to_numpy().sum())} clips are right{error}."
-    return show(confusion(counts), alt=alt, caption=alt.split(": ", 1)[1], width=620)
+    words = alt.split(": ", 1)[1]
+    drawn = show(confusion(counts), alt=alt, caption=column.heading)
+    return Shown(f"<p>{escape(_first_up(words))}</p>", _first_up(words)) + folded("Every confusion", drawn)
 
 
 def confusion_counts(run: Run, cell: str) -> pd.DataFrame:

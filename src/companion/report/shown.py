@@ -29,7 +29,8 @@ STYLE = """<style>
 .companion-answer li{margin:.25em 0}
 .companion-answer p{margin:.5em 0 0}
 .companion-answer li small{display:inline}
-.companion-claims th[scope=row],.companion-claims td:first-child,.companion-claims tbody th{min-width:17em}
+.companion-claims{font-size:.9em}
+.companion-claims tbody th{min-width:14em;font-weight:400}
 .companion-verdict{border-radius:.25em;padding:0 .35em;white-space:nowrap;color:#fff;background:#595959}
 .companion-verdict.holds{background:#00664b}
 .companion-verdict.contradicted{background:#9c4400}

@@ -24,7 +24,7 @@ from companion.results.run import Run
 from companion.transfer import METHODS
 
 N_S_CELL = "source | N_S | F1 max | LIBLINEAR | run 0"
-EXAMPLES = 2
+EXAMPLES = 1
 """Recordings drawn or played of each kind."""
 
 
@@ -73,24 +73,20 @@ class Page(page.Page):
         return self.grid("Cross", "What a network is shown in training, and how it hears at test")
 
     def gain_by_length(self) -> Shown:
-        """N_S minus N_S^slat for every length of recording, and what training and hearing add to it."""
+        """N_S minus N_S^slat for every length of recording, and, folded, what training and hearing add to it."""
         rows = self.evidence.run.rows
         lengths = list(dict.fromkeys(rows.loc[rows["item"] == "Paired, by length", "row"]))
-        effects = ("training: recordings - segments", "hearing: scanned - segment by segment")
-        return self.differences(
-            {
-                "N_S - N_S_slat": {n: f"[Paired, by length | {n} | N_S - N_S_slat | MAP difference]" for n in lengths},
-                **{
-                    name.partition(":")[0].capitalize() + " alone": {
-                        n: f"[Cross, effects | {n} | {name} | MAP difference]" for n in lengths
-                    }
-                    for name in effects
-                },
-            },
-            "difference of MAP, points",
-            scale=100,
-            caption="By length of the test recordings",
-        )
+        names = ("training: recordings - segments", "hearing: scanned - segment by segment")
+        whole = {n: f"[Paired, by length | {n} | N_S - N_S_slat | MAP difference]" for n in lengths}
+        effects = {
+            name.partition(":")[0].capitalize() + " alone": {
+                n: f"[Cross, effects | {n} | {name} | MAP difference]" for n in lengths
+            }
+            for name in names
+        }
+        unit = "difference of MAP, points"
+        front = self.differences({"N_S - N_S_slat": whole}, unit, scale=100, caption="By length of the test recordings")
+        return front + folded("Training alone and hearing alone", self.differences(effects, unit, scale=100))
 
     def filled(self) -> Shown:
         """By length, how much of a recording its events fill."""
