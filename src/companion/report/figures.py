@@ -45,7 +45,7 @@ def differences(lines: pd.DataFrame, unit: str, *, width: float = 8.0) -> Figure
             height, before = height + 1, group
         places.append(height)
         height += 1
-    figure, (axis,) = axes_grid(1, 1, width, 0.9 + 0.23 * height)
+    figure, (axis,) = axes_grid(1, 1, width, 0.9 + 0.22 * height)
     axis.axvline(0, color="#555555", linewidth=1)
     axis.hlines(places, lines["low"], lines["high"], color=BLUE, linewidth=1.8)
     axis.plot(lines["value"], places, "o", color=BLUE, markersize=6, label="found here, 95 % interval")
@@ -190,6 +190,7 @@ def stacked_bars(counts: pd.DataFrame, names: Mapping[str, str], colours: Mappin
         left += n
     axis.invert_yaxis()
     axis.set_xlabel(unit)
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend(loc="upper center", bbox_to_anchor=(0.42, -0.28), ncols=len(counts.columns), fontsize=9)
     return figure
 
