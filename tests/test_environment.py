@@ -80,7 +80,7 @@ def needed(python: str) -> set[str]:
 
 def test_the_version_is_said_once():
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert companion.__version__ == PROJECT["version"] == cited["version"] == metadata.version("companion")
+    assert companion.__version__ == PROJECT["version"] == cited["version"] == metadata.version(PROJECT["name"])
 
 
 def test_environment_yml_asks_for_the_same_names_and_ranges():
