@@ -8,6 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from companion.report.style import BLUE, VERMILION, axes_grid, curve_styles, group_style, styled
 from companion.report.symbols import as_mathtext
@@ -190,7 +191,7 @@ def stacked_bars(counts: pd.DataFrame, names: Mapping[str, str], colours: Mappin
         left += n
     axis.invert_yaxis()
     axis.set_xlabel(unit)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend(loc="upper center", bbox_to_anchor=(0.42, -0.28), ncols=len(counts.columns), fontsize=9)
     return figure
 
