@@ -74,12 +74,12 @@ def test_a_finished_notebook_got_its_parameters_this_interpreter_and_its_threads
     notebook = write_notebook(
         tmp_path / "n.ipynb",
         "import os, sys",
-        "print(profile, seed, device, settings['source'], sys.executable, os.environ['OMP_NUM_THREADS'])",
+        "print(profile, seed, device, settings['source'], sys.executable, os.environ['OMP_NUM_THREADS'], sep='|')",
         "get_ipython().kernel.parent.transport",
     )
     given = {"seed": "3", "device": "cpu", "settings": {"source": {"epochs": 2}}}
     done = run(notebook, tmp_path / "deep" / "n.ipynb", given, threads=3)
-    assert printed(done.output).split() == ["demo", "3", "cpu", "{'epochs':", "2}", sys.executable, "3"]
+    assert printed(done.output).strip().split("|") == ["demo", "3", "cpu", "{'epochs': 2}", sys.executable, "3"]
     transport = nbformat.read(done.output, as_version=4).cells[-1].outputs[0]["data"]["text/plain"]
     assert transport == "'ipc'", "of two kernels that start at once, both may be given the same free port"
     assert sys.executable in done.log.read_text(encoding="utf-8")
