@@ -97,3 +97,17 @@ def test_meanings_and_counts_cover_every_status(rows):
     assert tuple(MEANINGS) == STATUSES
     assert all(status in legend().html for status in STATUSES)
     assert counts_table(status_counts(rows)).markdown.rstrip(" |").endswith(str(len(rows)))
+
+
+def test_a_criterion_that_was_changed_says_so_in_the_table_the_claims_and_the_records(make_run):
+    cell = ("Kumar2018", "Class neighbours", "vacuum cleaner", "chainsaw, engine, hand saw - tenth nearest class",
+            "cosine distance", -0.1, -0.3, 0.1)  # fmt: skip
+    rows = scorecard_rows([make_run("esc50", [cell], experiment="kumar2018/tsne")], [], {"X04": "kumar2018/tsne"})
+    words = rows.set_index("id").at["X04", "changed"]
+    assert words
+    assert words in claims(rows).markdown
+    assert (
+        len(re.findall("criterion changed", account(rows).html + waiting(rows).html)) == (rows["changed"] != "").sum()
+    )
+    (record,) = (record for record in json_rows(rows) if record["id"] == "X04")
+    assert f"criterion changed: {words}" in record["where"]

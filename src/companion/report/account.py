@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from itables.utils import read_package_file
 
+from companion.report.answer import changed_note
 from companion.report.shown import Shown, download_link, escape, folded, notebook_address, notebook_link, scrolling
 from companion.report.symbols import as_html
 from companion.report.tables import number, plain_table, text_table
@@ -109,7 +110,7 @@ def claims(scorecard: pd.DataFrame) -> Shown:
             "claim": as_html(row["criterion"].partition(". ")[0].rstrip(".")),
             "published": escape(row["published"]),
             "found": _measured(row),
-            "verdict": escape(row["verdict"] or row["status"]),
+            "verdict": escape(row["verdict"] or row["status"]) + changed_note(row["changed"]),
             "row": f'<a href="#{row["id"]}">{row["id"]}</a>',
         }
         for row in kept.to_dict("records")
@@ -147,13 +148,12 @@ def _table(rows: pd.DataFrame, name: str) -> str:
 
 def _line(row: dict[str, Any]) -> str:
     """One row of the table."""
-    what = (
-        f"{as_html(row['row'])} {as_html(row['column'])}<small>{escape(row['item'])}, {escape(row['measure'])}</small>"
-    )
-    detail = f"<p>{escape(row['criterion'])}</p><p>{escape(row['where'])}</p>"
-    status = f"{row['status']}<details><summary>criterion</summary>{detail}</details>"
+    place = f"<small>{escape(row['item'])}, {escape(row['measure'])}</small>"
+    rule = f"<p>{escape(row['criterion'])}</p><p>{escape(row['where'])}</p>"
+    rule = f"<details><summary>criterion</summary>{rule}</details>{changed_note(row['changed'])}"
+    what = f"{as_html(row['row'])} {as_html(row['column'])}{place}{rule}"  # panes list cells: the others hold a word
     verdict = escape(row["verdict"] or "–")
-    cells = (short_names()[row["paper"]], what, escape(row["published"]), _measured(row), verdict, status)
+    cells = (short_names()[row["paper"]], what, escape(row["published"]), _measured(row), verdict, row["status"])
     return f'<tr id="{row["id"]}"><th scope="row">{row["id"]}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 

@@ -129,7 +129,7 @@ class Judge:
         return found.value if found else math.nan
 
 
-def _changed(words: str) -> str:
+def changed_note(words: str) -> str:
     """What of a criterion was changed after a run had been seen, behind a line that says so."""
     return f"<details><summary>criterion changed</summary><small>{escape(words)}</small></details>" if words else ""
 
@@ -145,8 +145,11 @@ def answer_box(answers: Sequence[Answer], sure: str) -> Shown:
     for one in answers:
         verdict = f'<b class="companion-verdict {_CLASSES.get(one.verdict, "open")}">{escape(one.verdict)}</b>'
         numbers = f"published {escape(one.published)} · found {escape(one.found)}"
-        items.append(f"<li>{as_html(one.finding.words)} <small>{numbers}</small> {verdict}</li>")
-        lines.append(f"- {one.finding.words}: published {one.published}, found {one.found}: **{one.verdict}**")
+        items.append(
+            f"<li>{as_html(one.finding.words)} <small>{numbers}</small> {verdict}{changed_note(one.changed)}</li>"
+        )
+        lines.append(f"- {one.finding.words}: published {one.published}, found {one.found}: **{one.verdict}**"
+                     + (f" (criterion changed: {one.changed})" if one.changed else ""))  # fmt: skip
     box = f'<div class="companion-answer" role="group" aria-label="The answer"><ul>{"".join(items)}</ul>'
     return Shown(f"{box}<p><small>{escape(sure)}</small></p></div>", "\n".join([*lines, "", sure]))
 
@@ -164,7 +167,7 @@ def claims_table(answers: Sequence[Answer], scorecard: str, caption: str) -> Sho
             "claim": as_html(one.finding.words),
             "published": escape(one.published),
             "found": escape(one.found),
-            "verdict": escape(one.verdict) + _changed(one.changed),
+            "verdict": escape(one.verdict) + changed_note(one.changed),
             "row": f'<a href="{scorecard}#{one.id}">{one.id}</a>' if one.id else "–",
         }
         for one in answers

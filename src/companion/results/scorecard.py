@@ -80,7 +80,8 @@ def scorecard_rows(
         folder: Another folder than ``data/published``.
 
     Returns:
-        DataFrame: :data:`COLUMNS`, then ``row``, ``column``, ``measure``, ``verdict``, ``criterion`` and ``page``.
+        DataFrame: :data:`COLUMNS`, then ``row``, ``column``, ``measure``, ``verdict``, ``criterion``, ``changed``
+            (what of the criterion was changed after a run had been seen) and ``page``.
 
     Raises:
         DataError: A published row has no criterion, or two recorded runs of equal strength answer it.
@@ -101,8 +102,9 @@ def scorecard_rows(
         line = _fixed(criterion, row, passed) or _measured(criterion, of_page) or _waiting(criterion, page)
         shown = published.at[name, "published"] if math.isnan(row.number) else row.number
         words = dict(zip(KEY, row.key, strict=True))
-        lines.append({"id": name, **words, "published": shown, "criterion": criterion.words, "page": page, **line})
-    return pd.DataFrame(lines)[[*COLUMNS, "row", "column", "measure", "verdict", "criterion", "page"]]
+        lines.append({"id": name, **words, "published": shown, "criterion": criterion.words, "page": page,
+                      "changed": criterion.changed, **line})  # fmt: skip
+    return pd.DataFrame(lines)[[*COLUMNS, "row", "column", "measure", "verdict", "criterion", "changed", "page"]]
 
 
 def _line(status: str, where: str, profile: str = "", found: Verdict | None = None) -> dict[str, object]:
@@ -159,8 +161,10 @@ def status_counts(scorecard: pd.DataFrame) -> pd.DataFrame:
 
 
 def json_rows(scorecard: pd.DataFrame) -> list[dict[str, object]]:
-    """The scorecard as plain records: missing numbers are None, and ``where`` carries the verdict."""
-    where = [f"{line.where} ({line.verdict})" if line.verdict else line.where for line in scorecard.itertuples()]
+    """The scorecard as plain records: missing numbers are None; ``where`` carries the verdict, and what was changed."""
+    said = scorecard["changed"].map(lambda words: f"criterion changed: {words}" if words else "")
+    notes = ["; ".join(filter(None, pair)) for pair in zip(scorecard["verdict"], said, strict=True)]
+    where = [f"{place} ({note})" if note else place for place, note in zip(scorecard["where"], notes, strict=True)]
     rows = scorecard.assign(where=where)[COLUMNS]
     return rows.astype(object).where(rows.notna(), None).to_dict(orient="records")
 
