@@ -15,7 +15,7 @@ from companion.models.weak_cnn import WeakCNN
 from companion.papers.kumar2018 import architecture, speed
 from companion.report import classes, page
 from companion.report.figures import confusion_grid, learning_curves, tsne_scatter
-from companion.report.page import confusion_counts, confusion_figure, stacked
+from companion.report.page import confusion_counts, stacked
 from companion.report.players import Example, listen
 from companion.report.shown import Shown, folded
 from companion.report.style import show
@@ -134,10 +134,6 @@ class Page(page.Page):
         settings = self.experiment.profiles[run.profile]
         found: Dataset = self.experiment.inputs(settings, self.parameters.seed, self.parameters.data_root)[name]
         return found
-
-    def confusions(self, *cells: str) -> Shown:
-        """Confusion matrices of some columns of the table ``predictions``."""
-        return stacked([confusion_figure(self.evidence, cell) for cell in cells])
 
     def all_confusions(self) -> Shown:
         """Confusion matrices of all fourteen cells, small."""
