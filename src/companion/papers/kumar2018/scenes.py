@@ -82,6 +82,7 @@ PROFILES: Mapping[str, SceneSettings] = {
         duration=8.0,
         adaptation_epochs=8,
         per_decade=1,
+        patience=1.0,
         untrained_methods=("III",),
         control_probes=(PLAIN,),
         n_components=8,

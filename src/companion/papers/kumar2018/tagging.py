@@ -58,8 +58,8 @@ class TaggingSettings(Settings):
 
 PROFILES: Mapping[str, TaggingSettings] = {
     "demo": TaggingSettings(
-        weak=WeakSettings(name="synthetic", n_train=120, n_validation=40, n_test=60, duration=(3.5, 4.0, 6.0)),
-        source=SourceSettings(epochs=5, batch_size=8, width=0.125, rate="cosine", lr=3e-3),
+        weak=WeakSettings(name="synthetic", n_train=80, n_validation=30, n_test=40, duration=(3.5, 4.0, 6.0)),
+        source=SourceSettings(epochs=4, batch_size=8, width=0.125, rate="cosine", lr=3e-3),
         shown=SHOWN[:2],
     ),
     # Fixed before any test recording was scored. A quarter of the filters and 600 recordings, so that nine networks
