@@ -163,6 +163,17 @@ def test_a_ratio_leaves_out_what_both_share(rng):
     assert 2.95 < found.low < found.high < 3.05
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_ratio_with_a_zero_has_no_interval(rng):
+    units, some, none = Units(range(50)), rng.random(50), np.zeros(50)
+    over_zero = ratio_interval(mean_score(some, units), mean_score(none, units))
+    assert np.isnan([over_zero.value, *ends(over_zero)[1:], over_zero.p_value]).all()
+    of_zero = ratio_interval(mean_score(none, units), mean_score(some, units))
+    assert of_zero.value == 0
+    assert np.isnan(of_zero.low)
+    assert "zero" in of_zero.note
+
+
 def test_any_statistic_of_weighted_clips(rng):
     units, errors, events = Units(range(300)), rng.poisson(2.0, 300), 1.0 + rng.poisson(3.0, 300)
     found = statistic_interval(lambda w: ((w @ errors) / (w @ events))[:, None], units, bounds=(0.0, np.inf))

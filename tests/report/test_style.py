@@ -14,7 +14,7 @@ from PIL import Image
 
 from companion.datasets.esc50 import SUPERCLASSES
 from companion.errors import ParameterError
-from companion.report.style import PALETTE, SUPERCLASS_COLOURS, curve_styles, group_style, show, styled, use_style
+from companion.report.style import PALETTE, SUPERCLASS_COLOURS, curve_styles, group_style, show, styled
 
 
 def linear(colour):
@@ -102,5 +102,3 @@ def test_drawing_leaves_the_settings_of_the_notebook():
         mpl.rcParams["font.size"] = 21
         inside = styled(lambda: mpl.rcParams["font.size"])()
         assert (inside, mpl.rcParams["font.size"]) == (10, 21)
-        use_style()
-        assert mpl.rcParams["font.size"] == 10

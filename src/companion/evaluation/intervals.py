@@ -115,11 +115,16 @@ def ratio_interval(a: Linearised, b: Linearised, *, level: float = 0.95) -> Inte
     """Interval of a ratio of two means over seeds, on the same clips; its p-value is of a ratio of one.
 
     Args:
-        a, b: Above zero.
+        a, b: Above zero, or there is no interval.
         level: Nominal coverage.
     """
+    above, below = float(a.by_seed.mean()), float(b.by_seed.mean())
+    if not min(above, below) > 0:
+        counts = (a.units.n_clips, a.units.n_recordings, len(a.by_seed))
+        value = above / below if below > 0 else np.nan
+        return Interval(value, np.nan, np.nan, *counts, np.nan, a.units.over, "no interval of a ratio with a zero")
     relative = [side.scaled(1 / side.by_seed.mean()) for side in (a, b)]  # the first-order change of a logarithm
-    ratio = float(a.by_seed.mean() / b.by_seed.mean())
+    ratio = above / below
     return _interval(relative[0] - relative[1], 1.0, ratio, Scale((0.0, np.inf)), level, null=1.0)
 
 

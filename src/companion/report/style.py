@@ -64,11 +64,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def use_style() -> None:
-    """Give every later figure the book's style. A notebook calls it once; nothing happens at import."""
-    mpl.rcParams.update(_STYLE)
-
-
 @contextmanager
 def style() -> Iterator[None]:
     """The book's style for one block."""

@@ -164,7 +164,7 @@ def proposed(table: Table, task: Task, cells: Cells, sources: Sequence[Source]) 
     """Add the row of "Proposed (F1)" and return which representation it is, for every seed and test fold."""
     predicted, choices = [], []
     for number, seed in enumerate(task.seeds(task.settings.n_seeds)):
-        own = {key: found[min(number, len(found) - 1)] for key, found in cells.found.items()}
+        own = {key: found[number % len(found)] for key, found in cells.found.items()}
         one, chosen = choose(task, cells.target, sources[number % len(sources)], seed, own)
         predicted.append(one == cells.target.labels)
         choices.append(chosen)
