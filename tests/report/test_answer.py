@@ -55,6 +55,22 @@ def test_several_comparisons_show_a_number_each(judge):
     assert (said.found, said.published) == ("84.0 [82.0, 86.0], 80.0 [78.0, 82.0] %", "82.8, 81.6 %")
 
 
+def test_many_comparisons_are_counted_and_the_one_nearest_to_failing_is_shown(judge):
+    rule = " and ".join(["C058 > 50", "C059 > 50", "C058 > 83", "C059 > 79.5"])
+    said = judge(MAX, AVERAGE).answer(Finding("All", rule, unit="%"))
+    assert said.found == "2 of 4 hold; nearest to failing 80.0 [78.0, 82.0] %"
+    assert said.published == "81.6 to 82.8 %"
+
+
+def test_a_row_of_the_experiments_own_may_be_named_after_a_class_that_stand_ins_lack(judge):
+    rule = "[Paired | Beach | N_T^III F1 max - Baseline (MFCC-GMM) | accuracy difference, points] > 0"
+    own = ("Kumar2018", "Paired", "Beach", "N_T^III F1 max - Baseline (MFCC-GMM)", "accuracy difference, points")
+    printed = ("Kumar2018", "Table3 upper", "Beach", "N_T^III F1 max", "accuracy %", 20.0, 10.0, 30.0)
+    judged = judge((*own, 4.0, 1.0, 7.0), printed)
+    assert judged.answer(Finding("Better", rule)).verdict == "holds"
+    assert judged.answer(Finding("Level", "C073 > 50")).verdict == UNKNOWN
+
+
 def test_what_was_not_measured_or_printed_is_a_dash(judge):
     unmeasured = judge(MAX).answer(Finding("Both", "C058 > 50 and C059 > 50"))
     assert (unmeasured.found, unmeasured.verdict) == ("–", UNKNOWN)

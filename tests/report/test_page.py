@@ -157,6 +157,22 @@ def test_differences_are_drawn_with_what_was_published_and_none_that_was_not_mea
     assert "1 lie above zero, 1 below, 0 include it" in alt
 
 
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ("C058 - [Table2 right | N_S | F1 avg | accuracy %]", ""),
+        ("C058 - [Controls | level | mean | accuracy %]", "no paired row"),
+        ("C060 - C061", "no line of this figure was measured"),
+    ],
+)
+def test_a_figure_of_differences_shows_no_dot_without_an_interval_and_is_never_empty(page, rule, problem):
+    if not problem:
+        assert "1 differences" in page().differences({"F1": {"max": rule}}, "points").markdown
+        return
+    with pytest.raises(ValueError, match=problem):
+        page().differences({"F1": {"max": rule}}, "points")
+
+
 # --- folded
 
 

@@ -11,12 +11,23 @@ from companion.report.symbols import as_html
 from companion.report.tables import text_table
 from companion.results.criteria import load_class_mapping, load_criteria
 from companion.results.published import load_published
-from companion.results.rules import CONTRADICTED, HOLDS, UNSETTLED, Comparison, Measured, judge, measure, parse_claim
+from companion.results.rules import (
+    CONTRADICTED,
+    HOLDS,
+    UNSETTLED,
+    Comparison,
+    Measured,
+    judge,
+    measure,
+    nearest,
+    parse_claim,
+)
 from companion.results.verdict import Reader, published_rows
 
 WAITS = "waits for the paper's own data"
 UNKNOWN = "not measured"
 NO_EVIDENCE = "generated sound: no verdict"
+MANY = 3  # comparisons of one claim: more are counted instead of listed
 _CLASSES = {HOLDS: "holds", CONTRADICTED: "contradicted", UNSETTLED: "unsettled"}
 
 
@@ -63,6 +74,9 @@ class Answer:
         numbers = [self._text(value) for _, value, _ in self.parts if not math.isnan(value)]
         if not numbers:
             return load_published().at[self.id, "published"] if self.id.startswith("C") else "–"
+        if len(numbers) > MANY:
+            values = [value for _, value, _ in self.parts if not math.isnan(value)]
+            return f"{self._text(min(values))} to {self._text(max(values))} {self.finding.unit}"
         return f"{', '.join(numbers)} {self.finding.unit}"
 
     @property
@@ -71,6 +85,11 @@ class Answer:
         known = [found for _, _, found in self.parts if found is not None]
         if len(known) < len(self.parts):
             return "–"
+        if len(known) > MANY:
+            pairs = [(comparison, found) for comparison, _, found in self.parts if found is not None]
+            holding = sum(judge([pair]) == HOLDS for pair in pairs)
+            least = self._interval(nearest(pairs))
+            return f"{holding} of {len(pairs)} hold; nearest to failing {least} {self.finding.unit}"
         return f"{', '.join(self._interval(found) for found in known)} {self.finding.unit}"
 
     def _interval(self, found: Measured) -> str:
@@ -115,6 +134,13 @@ class Judge:
         """The left side of a comparison, from the run's rows."""
         wanted = parse_claim(comparison)[0] if isinstance(comparison, str) else comparison
         return measure(wanted, partial(self.reader.row, self.paper), partial(self.reader.paired, self.paper))
+
+    def paired(self, comparison: Comparison | str) -> bool:
+        """Whether the left side, where two measured rows make it, has a row of its own, with its interval."""
+        wanted = parse_claim(comparison)[0] if isinstance(comparison, str) else comparison
+        if len(wanted.terms) < 2 or self.measured(wanted) is None:
+            return True
+        return self.reader.paired(self.paper, wanted.first, wanted.sign, wanted.second) is not None
 
     def published(self, comparison: Comparison | str) -> float:
         """The same from the numbers that the paper prints; NaN where it prints none."""

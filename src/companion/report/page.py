@@ -137,9 +137,13 @@ class Page:
         for group, labels in lines.items():
             for label, rule in labels.items():
                 measured, published = self.judge.measured(f"{rule} > 0"), self.judge.published(f"{rule} > 0")
+                if not self.judge.paired(f"{rule} > 0"):
+                    raise ValueError(f"{group}, {label}: the experiment has no paired row for {rule}")
                 if measured is not None:
                     numbers = (published, measured.value, measured.low, measured.high)
                     found.append((group, label, *(scale * number for number in numbers)))
+        if not found:
+            raise ValueError(f"{self.experiment.name}: no line of this figure was measured: {dict(lines)}")
         table = pd.DataFrame(found, columns=["group", "label", "published", "value", "low", "high"])
         above, below = (table["low"] > 0).sum(), (table["high"] < 0).sum()
         alt = (

@@ -84,9 +84,12 @@ class Reader:
         return self.published[term].key
 
     def row(self, paper: str, term: str) -> Measured | None:
-        """The measured row of a term, if the run has one that counts."""
+        """The measured row of a term, if the run has one that counts.
+
+        A published id may name a class that stand-in data do not have; words in brackets name the experiment's own row.
+        """
         key = self.key(paper, term)
-        return None if self.without_class(paper, key[2]) else self._rows.get(key)
+        return None if term[0] != "[" and self.without_class(paper, key[2]) else self._rows.get(key)
 
     def paired(self, paper: str, first: str, sign: str, second: str) -> Measured | None:
         """The paired difference or ratio of two terms, if the experiment computed it; a difference in either order."""
