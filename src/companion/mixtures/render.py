@@ -38,16 +38,23 @@ def render(recipe: Recipe, source: Source, sample_rate: int) -> Samples:
         DataError: An event or the bed under it is silent, so that no ratio is defined; an event is empty or does not
             fit; the bed is shorter than the mixture, or a stretch of it than its clip.
     """
-    bed = make_bed(recipe, source)
-    mixture = bed.copy()
-    for placement in recipe.placements:
-        row = placement.event
-        event = cut(source(row.clip), row.onset, row.offset, sample_rate, recipe.edge)
-        event = _fitting(recipe, placement, event)
-        under = bed[placement.onset : placement.onset + len(event)]
-        gain = 10 ** (placement.ratio_db / 20) * level(under) / max(_heard(recipe, placement, event, under), 1e-9)
-        mixture[placement.onset : placement.onset + len(event)] += gain * event
-    return mixture * min(recipe.gain, PEAK / max(float(np.abs(mixture).max()), 1e-9))
+    mixture = make_bed(recipe, source)
+    scaled = [(placement.onset, _scaled(recipe, placement, mixture, source, sample_rate))
+              for placement in recipe.placements]  # fmt: skip
+    for onset, event in scaled:  # only now: no event is under another
+        mixture[onset : onset + len(event)] += event
+    peak = max(float(mixture.max()), -float(mixture.min()))
+    mixture *= min(recipe.gain, PEAK / max(peak, 1e-9))
+    return mixture
+
+
+def _scaled(recipe: Recipe, placement: Placement, bed: Samples, source: Source, sample_rate: int) -> Samples:
+    """An event at its ratio to the bed under it."""
+    row = placement.event
+    event = _fitting(recipe, placement, cut(source(row.clip), row.onset, row.offset, sample_rate, recipe.edge))
+    under = bed[placement.onset : placement.onset + len(event)]
+    gain = 10 ** (placement.ratio_db / 20) * level(under) / max(_heard(recipe, placement, event, under), 1e-9)
+    return gain * event
 
 
 def make_bed(recipe: Recipe, source: Source) -> Samples:
@@ -96,7 +103,7 @@ def _stretch(name: str, stretch: Stretch, source: Source) -> Samples:
     samples = clip[stretch.onset : stretch.offset]
     if stretch.level_db is None:
         return samples.copy()
-    found = level(samples)
+    found = float(np.sqrt(np.mean(np.square(samples), dtype=np.float64)))
     if found == 0:
         raise DataError(
             f"the background of {name} is silent in samples {stretch.onset} to {stretch.offset} of {stretch.clip}",
