@@ -1,14 +1,15 @@
 """The loop: Lightning Fabric places the tensors, everything else is on this page.
 
-A run can be killed at any step. Batches depend only on (seed, epoch), and a checkpoint holds the weights, the
-optimiser's moments, the generator and the running sums, so a resumed run ends bit-equal to an uninterrupted one.
+A run can be killed at any step. Batches depend only on (seed, epoch), examples at most on the epoch, and a checkpoint
+holds the weights, the optimiser's moments, the generator and the running sums, so a resumed run ends bit-equal to an
+uninterrupted one.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,6 +33,14 @@ class Examples(Protocol):
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Inputs ``(B, T, F)`` and targets ``(B, …)``."""
+
+
+@runtime_checkable
+class Renewed(Protocol):
+    """Training examples that are others in every epoch."""
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Let the batches that follow belong to an epoch, from 0."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,8 @@ def fit(
     with tqdm(total=n_steps, initial=state.epoch * n_batches + state.batch, desc=label, unit="step") as bar:
         while state.epoch < schedule.epochs and not stalled(state.curve, monitor, sign, schedule.patience):
             order = list(batches(examples.lengths, schedule.batch_size, seed, state.epoch))
+            if isinstance(examples, Renewed):
+                examples.begin_epoch(state.epoch)
             network.train()
             for indices in order[state.batch :]:
                 progress = Progress(state.epoch * n_batches + state.batch, n_steps, state.curve)
