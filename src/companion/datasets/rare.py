@@ -1,16 +1,20 @@
 """Tagging of one rare event as two tasks that share nothing: a source and a target, each with its own parts."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from companion import code
+from companion.audio import Samples
 from companion.datasets.base import Clip, Dataset
 from companion.datasets.mixtures import Mixtures
-from companion.datasets.supply import Supply
+from companion.datasets.supply import Loaded, Supply
 from companion.errors import ParameterError
 from companion.events import author_of
 from companion.features import FeatureSpec
@@ -33,10 +37,18 @@ class RareMixtures(Mixtures):
         corpus: Where their sounds come from.
         target: Name of the target class.
         positives: Classes of the corpus that belong to it.
+        loaded: Its clips in memory; None to load them anew.
     """
 
-    def __init__(self, recipes: Sequence[Recipe], corpus: Dataset, target: str, positives: Collection[str]) -> None:
-        self.target, self.positives = target, frozenset(positives)
+    def __init__(
+        self,
+        recipes: Sequence[Recipe],
+        corpus: Dataset,
+        target: str,
+        positives: Collection[str],
+        loaded: Loaded | None = None,
+    ) -> None:
+        self.target, self.positives, self._loaded = target, frozenset(positives), loaded or Loaded(corpus)
         super().__init__(recipes, corpus, sorted(positives))
         self.name = f"{target} in mixtures of {corpus.name}"
         self.classes, self.superclass_of = (target,), {target: target}
@@ -47,6 +59,11 @@ class RareMixtures(Mixtures):
         heard = {self._source(clip).recording for clip in recipe.clips}
         weak = (self.target,) if strong else ()
         return replace(made, recording="+".join(sorted(heard)), weak=weak, strong=strong)
+
+    def _samples(self, clip_id: str) -> Samples:
+        """A clip is heard in many mixtures, and decoded once."""
+        self._source(clip_id)
+        return self._loaded(clip_id)
 
 
 class RareSounds(ABC):
@@ -101,7 +118,23 @@ class RareSounds(ABC):
         rng = np.random.default_rng([seed, TASKS.index(task), PARTS.index(part), rotation, int(control)])
         name = f"{task}-{part}-{rotation}{'-control' if control else ''}"
         recipes = draw.recipes(name, part, n_mixtures, rng, distract=control)
-        return RareMixtures(recipes, self.corpus, self.targets[task], {row.label for row in draw.pool.events})
+        positives = {row.label for row in draw.pool.events}
+        return RareMixtures(recipes, self.corpus, self.targets[task], positives, self._loaded)
+
+    @cached_property
+    def _loaded(self) -> Loaded:
+        return Loaded(self.corpus)
+
+    def fingerprint(self) -> str:
+        """Digest of the sounds, of how they are dealt and mixed, and of the code that does it."""
+        pools = [
+            self.pool(task, part, rotation)
+            for task in TASKS
+            for part in self.parts(task)
+            for rotation in range(self.rotations)
+        ]
+        content = f"{code.digest(type(self))} {self.corpus.fingerprint()} {self.targets} {self.rule!r} {pools!r}"
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def supply(self, task: Task, n_mixtures: int, spec: FeatureSpec, *, rotation: int = 0, seed: int = 0) -> Supply:
         """Training mixtures drawn afresh in every epoch.

@@ -4,7 +4,7 @@ Source: Diment, Virtanen 2017, section 3.2; the order of the operations is that 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,15 +16,19 @@ from companion.mixtures.recipe import Background, Placement, Recipe, Stretch
 
 @dataclass(frozen=True)
 class Crossfade:
-    """How a background is put together where no recording is long enough: many recordings, one after the other.
+    """How a background is put together where no recording is long enough: stretches that fade into each other.
 
     Args:
+        recordings: Recordings in one chain of stretches, which come round again; None for all of the place.
+        layers: Chains that are heard at the same time.
         stretch: Shortest and longest time that one recording is heard, seconds; uniform between them.
         fade: Seconds in which one gives way to the next.
         level_db: Lowest and highest level of the whole, relative to full scale; uniform between them.
-        spread_db: Most that a single stretch lies above or below that level; uniform.
+        spread_db: Most that a single recording lies above or below that level; uniform.
     """
 
+    recordings: int | None = None
+    layers: int = 1
     stretch: tuple[float, float] = (3.0, 5.0)
     fade: float = 0.5
     level_db: tuple[float, float] = (-40.0, -28.0)
@@ -157,23 +161,31 @@ class RareDraw:
             row = rows[int(rng.integers(len(rows)))]
             onset = row.onset + int(rng.integers(row.n_samples - self.n_samples + 1))
             return Background((Stretch(row.clip, onset, onset + self.n_samples),))
-        return self._crossfaded(place, self.rule.crossfade, rng)
+        rule = self.rule.crossfade
+        level = float(rng.uniform(*rule.level_db))
+        first, *others = (self._chain(place, rule, level, rng) for _ in range(rule.layers))
+        return replace(first, beside=tuple(others))
 
-    def _crossfaded(self, place: Sequence[Sequence[EventCut]], rule: Crossfade, rng: np.random.Generator) -> Background:
+    def _chain(
+        self, place: Sequence[Sequence[EventCut]], rule: Crossfade, level: float, rng: np.random.Generator
+    ) -> Background:
         """Recordings of a place in random order, and round again, until the mixture is filled."""
-        fade, level = round(rule.fade * self.sample_rate), float(rng.uniform(*rule.level_db))
+        fade = round(rule.fade * self.sample_rate)
+        if rule.recordings is not None:
+            place = [place[i] for i in rng.permutation(len(place))[: rule.recordings]]
         stretches: list[Stretch] = []
+        own = level + rng.uniform(-rule.spread_db, rule.spread_db, len(place))
         filled, order = fade, np.zeros(0, dtype=np.int64)
         while filled < self.n_samples + fade:
             if not len(order):
                 order = rng.permutation(len(place))
-            recording, order = place[int(order[0])], order[1:]
+            number, order = int(order[0]), order[1:]
+            recording = place[number]
             row = recording[int(rng.integers(len(recording)))]
             wanted = round(float(rng.uniform(*rule.stretch)) * self.sample_rate)
             n_samples = min(row.n_samples, wanted)
             onset = row.onset + int(rng.integers(row.n_samples - n_samples + 1))
-            own = level + float(rng.uniform(-rule.spread_db, rule.spread_db))
-            stretches.append(Stretch(row.clip, onset, onset + n_samples, own))
+            stretches.append(Stretch(row.clip, onset, onset + n_samples, float(own[number])))
             filled += n_samples - fade
         return Background(tuple(stretches), fade)
 

@@ -64,15 +64,17 @@ class Background:
     Args:
         stretches: In the order in which they are heard; what passes the mixture's end is not.
         fade: Samples that two neighbours share. Equal powers cross, so that the level of two unlike sounds stays.
+        beside: Further ones that are heard at the same time.
     """
 
     stretches: tuple[Stretch, ...]
     fade: int = 0
+    beside: tuple["Background", ...] = ()
 
     @property
     def clips(self) -> tuple[str, ...]:
         """The clips that it is made of."""
-        return tuple(stretch.clip for stretch in self.stretches)
+        return (*(stretch.clip for stretch in self.stretches), *(clip for one in self.beside for clip in one.clips))
 
     @property
     def n_samples(self) -> int:

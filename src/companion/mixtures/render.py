@@ -63,7 +63,8 @@ def make_bed(recipe: Recipe, source: Source) -> Samples:
         bed = phase_randomised_bed([source(clip) for clip in recipe.bed.clips], recipe.n_samples, recipe.bed.seed)
         bed *= 10 ** (recipe.bed.level_db / 20)
         return bed
-    return _crossfaded(recipe.id, recipe.bed, recipe.n_samples, source)
+    chains = (recipe.bed, *recipe.bed.beside)
+    return np.sum([_crossfaded(recipe.id, one, recipe.n_samples, source) for one in chains], axis=0, dtype=np.float32)
 
 
 def _crossfaded(name: str, background: Background, n_samples: int, source: Source) -> Samples:

@@ -1,7 +1,7 @@
 """Lower layers of the recurrent tagger: what is transferred, frozen, or set beside another."""
 
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -97,7 +97,7 @@ class ConvLayer(nn.Module):
 
 
 def lower_layer(
-    kind: str, n_features: int, units: int, dropout: float, generator: torch.Generator | None, **lstm: str
+    kind: str, n_features: int, units: int, dropout: float, generator: torch.Generator | None, **lstm: Any
 ) -> LowerLayer:
     """A new lower layer, ``LSTM`` or ``convolution``; ``lstm`` are further arguments of the LSTM."""
     if kind == "LSTM":

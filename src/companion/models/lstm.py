@@ -45,6 +45,7 @@ class LSTMLayer(nn.Module):
         masks: One of ``MASKS``. ``gate`` is what Keras did. ``nn.LSTM`` runs the layer, several times sooner, where
             gates are ``sigmoid`` and nothing is left out or masks are ``clip``; else a loop over frames does.
         recurrent: One of ``DRAWN``, which draws the weights between units.
+        forget_bias: First bias of the forget gates: the larger, the longer a new unit remembers.
         generator: Draws all weights.
 
     Source:
@@ -62,6 +63,7 @@ class LSTMLayer(nn.Module):
         gates: str = "hard sigmoid",
         masks: str = "gate",
         recurrent: str = "orthogonal",
+        forget_bias: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -76,7 +78,7 @@ class LSTMLayer(nn.Module):
         DRAWN[recurrent](between, generator)
         with torch.no_grad():
             bias.zero_()
-            bias[units : 2 * units] = 1.0  # to remember, unless something speaks against it
+            bias[units : 2 * units] = forget_bias  # to remember, unless something speaks against it
 
     @property
     def weights(self) -> tuple[Tensor, Tensor, Tensor]:

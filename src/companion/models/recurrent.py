@@ -45,6 +45,7 @@ class RecurrentTagger(nn.Module):
         gates: ``hard sigmoid``, or ``sigmoid``, which is computed sooner.
         masks: Dropout masks of a clip in a layer: one for each ``gate``, or one for the ``clip``.
         recurrent: Initial weights between units, ``orthogonal`` or ``Glorot normal``; all others are Glorot normal.
+        forget_bias: First bias of the forget gates.
         lower: Kinds of the lower layers, ``LSTM`` or ``convolution``.
         generator: Draws all weights.
 
@@ -62,12 +63,13 @@ class RecurrentTagger(nn.Module):
         gates: str = "hard sigmoid",
         masks: str = "gate",
         recurrent: str = "orthogonal",
+        forget_bias: float = 1.0,
         lower: Sequence[str] = ("LSTM",),
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.n_classes, self.n_features, self.units, self.dropout = n_classes, n_features, units, dropout
-        self.lstm = {"gates": gates, "masks": masks, "recurrent": recurrent}
+        self.lstm: dict[str, Any] = {"gates": gates, "masks": masks, "recurrent": recurrent, "forget_bias": forget_bias}
         self.kinds = tuple(lower)
         if not self.kinds:
             raise ParameterError("a tagger without a lower layer", expected="one or more, LSTM or convolution")
