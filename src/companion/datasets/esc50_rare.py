@@ -75,7 +75,7 @@ class RareESC50(RareSounds):
         rule: RareRule | None = None,
     ) -> None:
         self.corpus = corpus
-        self.rule = rule or RareRule(edge=CutRule.edge, by_recording=True, crossfade=Crossfade())
+        self.rule = rule or RareRule(edge=CutRule.edge, by_recording=True, crossfade=Crossfade(recordings=1, layers=3))
         self.targets = {"source": source, "target": "glass"}
         self.events: Mapping[Task, tuple[str, ...]] = {
             "source": VOICES if source == "voices" else (CRY,),

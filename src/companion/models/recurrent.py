@@ -45,7 +45,7 @@ class RecurrentTagger(nn.Module):
         gates: ``hard sigmoid``, or ``sigmoid``, which is computed sooner.
         masks: Dropout masks of a clip in a layer: one for each ``gate``, or one for the ``clip``.
         recurrent: Initial weights between units, ``orthogonal`` or ``Glorot normal``; all others are Glorot normal.
-        forget_bias: First bias of the forget gates.
+        forget_bias: First bias of the forget gates, of lower layers and of the upper one.
         lower: Kinds of the lower layers, ``LSTM`` or ``convolution``.
         generator: Draws all weights.
 
@@ -63,22 +63,26 @@ class RecurrentTagger(nn.Module):
         gates: str = "hard sigmoid",
         masks: str = "gate",
         recurrent: str = "orthogonal",
-        forget_bias: float = 1.0,
+        forget_bias: Sequence[float] = (1.0, 1.0),
         lower: Sequence[str] = ("LSTM",),
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.n_classes, self.n_features, self.units, self.dropout = n_classes, n_features, units, dropout
-        self.lstm: dict[str, Any] = {"gates": gates, "masks": masks, "recurrent": recurrent, "forget_bias": forget_bias}
+        self.lstm = {"gates": gates, "masks": masks, "recurrent": recurrent}
+        self.forget_bias = tuple(forget_bias)
         self.kinds = tuple(lower)
         if not self.kinds:
             raise ParameterError("a tagger without a lower layer", expected="one or more, LSTM or convolution")
         self.frozen, self.frozen_dropout = frozenset[int](), False
         self.lower = nn.ModuleList(
-            lower_layer(kind, n_features, units, dropout, generator, **self.lstm) for kind in self.kinds
+            lower_layer(kind, n_features, units, dropout, generator, forget_bias=self.forget_bias[0], **self.lstm)
+            for kind in self.kinds
         )
         inputs = units * len(self.kinds)
-        self.upper = LSTMLayer(inputs, units, dropout=dropout, generator=generator, **self.lstm)
+        self.upper = LSTMLayer(
+            inputs, units, dropout=dropout, forget_bias=self.forget_bias[1], generator=generator, **self.lstm
+        )
         self.output = nn.Linear(units, n_classes)
         glorot_normal_(self.output.weight, generator)
         nn.init.zeros_(self.output.bias)
@@ -87,7 +91,8 @@ class RecurrentTagger(nn.Module):
     def architecture(self) -> dict[str, Any]:
         """Arguments that make a network of the same layers."""
         sizes = {"n_classes": self.n_classes, "n_features": self.n_features, "units": self.units}
-        return {**sizes, "dropout": self.dropout, **self.lstm, "lower": list(self.kinds)}
+        named = {"forget_bias": list(self.forget_bias), "lower": list(self.kinds)}
+        return {**sizes, "dropout": self.dropout, **self.lstm, **named}
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> TaggerOutput:
         """Tag a batch of recordings.

@@ -1,6 +1,7 @@
 """How taggers are trained: on the source task, and then on the target task by one of the schemes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,11 +15,13 @@ from companion import checkpoints
 from companion.datasets.rare import RareMixtures, RareSounds
 from companion.features import dv_mfcc
 from companion.models.recurrent import RecurrentTagger, TaggerOutput
-from companion.papers.diment2017.sounds import SoundSettings, recordings
+from companion.papers.diment2017.excerpts import Excerpts
+from companion.papers.diment2017.sounds import SoundSettings, event_spans, recordings, steps_in
 from companion.profiles import Settings
 from companion.store import Kept, Value, Work
-from companion.training import Schedule, fit, make_fabric
+from companion.training import Schedule, constant, fit, make_fabric
 from companion.training.optimizers import rmsprop
+from companion.training.rates import late_fall
 from companion.training.recordings import Recordings, score
 from companion.transfer.frozen import FromFrozen, frozen_outputs
 from companion.transfer.schemes import find_scheme, target_tagger
@@ -33,14 +36,14 @@ class TaggerSettings(Settings):
         units: Units of every LSTM.
         gates: ``hard sigmoid``, as in the paper's software, or ``sigmoid``.
         masks: Dropout masks of a clip: one for each ``gate``, as there, or one for the ``clip``.
-        forget_bias: First bias of the forget gates.
+        forget_bias: First bias of the forget gates of the lower layer and of the upper one.
         standardise: Whether features have mean 0 and deviation 1 over the training data. Open in the paper.
     """
 
     units: int = 100
     gates: Literal["hard sigmoid", "sigmoid"] = "hard sigmoid"
     masks: Literal["gate", "clip"] = "gate"
-    forget_bias: float = 1.0
+    forget_bias: tuple[float, float] = (1.0, 1.0)
     standardise: bool = True
 
     def network(self, layer: str, seed: int) -> RecurrentTagger:
@@ -94,14 +97,24 @@ class SourceSettings(TrainSettings):
     """How the source task is learned.
 
     Args:
+        excerpts: Seconds of an excerpt and epochs for which the mixtures are heard so, one after the other; after
+            these the whole is heard. None of it is in the paper.
+        falling: Whether the learning rate falls to a twentieth in the last three tenths.
         n_train: Training mixtures.
         n_validation: Validation mixtures, which choose the epoch.
         n_test: Test mixtures, which say whether it was learned.
     """
 
+    excerpts: tuple[tuple[float, int], ...] = ()
+    falling: bool = False
     n_train: int = 1800
     n_validation: int = 300
     n_test: int = 500
+
+    @property
+    def schedule(self) -> Schedule:
+        """For the training loop."""
+        return replace(super().schedule, rate=late_fall if self.falling else constant)
 
 
 class TargetSettings(TrainSettings):
@@ -137,10 +150,9 @@ def train_source(
         seed: Of the mixtures, the weights and the order.
     """
     sizes = {"train": settings.n_train, "validation": settings.n_validation, "test": settings.n_test}
-    train, held, test = (
-        recordings(sounds.mixtures("source", part, size, rotation=rotation, seed=seed), common.sounds, work.n_jobs)
-        for part, size in sizes.items()
-    )
+    mixtures = {part: sounds.mixtures("source", part, n, rotation=rotation, seed=seed) for part, n in sizes.items()}
+    train, held, test = (recordings(one, common.sounds, work.n_jobs) for one in mixtures.values())
+    stages = [(steps_in(seconds, common.sounds), epochs) for seconds, epochs in settings.excerpts]
     network = common.tagger.network(layer, seed)
     if common.tagger.standardise:
         network.lower[0].standardise(train.features)  # type: ignore[operator]  # a LowerLayer
@@ -149,7 +161,7 @@ def train_source(
     label = f"{sounds.targets['source']} tagger, rotation {rotation}, seed {seed}"
     state = fit(
         network,
-        train,
+        Excerpts(train, event_spans(mixtures["train"], common.sounds), stages, seed),
         tagging_loss,
         lambda model: {"accuracy": float(right(tag(model, held, fabric), held).mean())},
         settings.schedule,
@@ -221,7 +233,7 @@ def train_target(
         optimizer=rmsprop,
         label=f"{sounds.targets['target']} tagger, {scheme}, {n_mixtures} mixtures, rotation {rotation}, seed {seed}",
     )
-    network = fabric.to_device(network).eval()
+    fabric.to_device(network).eval()
     arrays = {"loss": np.array([line["loss"] for line in state.curve])}
     for part in test_parts(settings):
         heard = recordings(tested(sounds, settings, part, rotation), common.sounds, work.n_jobs)

@@ -1,16 +1,16 @@
 """The corpora of this paper's chapters, and their features as the taggers read them."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from companion.checkout import event_table
 from companion.datasets.extraction import extract_corpus
-from companion.datasets.rare import RareMixtures, RareSounds, Task
+from companion.datasets.rare import RareMixtures, RareSounds
 from companion.events import read_table
-from companion.features import Feature, dv_mfcc
+from companion.features import DV_MFCC, Feature, dv_mfcc
 from companion.profiles import Settings
 from companion.store import Store
 from companion.training.recordings import Recordings
@@ -40,8 +40,9 @@ def rare_sounds(settings: SoundSettings, seed: int, data: Path) -> RareSounds:
         return SyntheticRare(seed)
     if settings.name == "tut2017":
         from companion.datasets.rare_events_2017 import TUTRareEvents2017
+        from companion.datasets.rare_events_2017_tasks import RareTUT2017
 
-        return TUTRareEvents2017(data)
+        return RareTUT2017(TUTRareEvents2017(data), validation=0.2)
     from companion.datasets.esc50 import ESC50
     from companion.datasets.esc50_rare import RareESC50
 
@@ -69,9 +70,18 @@ def recordings(mixtures: RareMixtures, settings: SoundSettings, n_jobs: int) -> 
     return Recordings([averaged(np.asarray(feature), settings.averaged) for feature in found], labels)
 
 
-def draw(sounds: RareSounds, task: Task, part: str, size: int, **given: Any) -> RareMixtures:
-    """Mixtures of one part; the fewer are the first of the more, half of either with the event.
+def steps_in(seconds: float, settings: SoundSettings) -> int:
+    """Steps of the network in some seconds, at least one."""
+    return max(1, int(seconds * DV_MFCC.sample_rate / (settings.hop_length * settings.averaged)))
 
-    ``given`` are rotation, seed and control, as in :meth:`RareSounds.mixtures`.
-    """
-    return sounds.mixtures(task, part, size, **given)
+
+def event_spans(mixtures: RareMixtures, settings: SoundSettings) -> list[tuple[int, int] | None]:
+    """First and one past the last step of the event in each mixture; None where there is none."""
+    step = settings.hop_length * settings.averaged
+    found: list[tuple[int, int] | None] = []
+    for clip in mixtures.clips:
+        placed = mixtures.recipes[clip.id].placements if clip.weak else ()
+        found.append(
+            (placed[0].onset // step, -(-(placed[0].onset + placed[0].event.n_samples) // step)) if placed else None
+        )
+    return found

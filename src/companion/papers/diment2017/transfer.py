@@ -77,7 +77,7 @@ PROFILES: Mapping[str, TransferSettings] = {
     "demo": TransferSettings(
         common=CommonSettings(
             sounds=SoundSettings(name="synthetic", averaged=16),
-            tagger=TaggerSettings(units=24, gates="sigmoid", masks="clip", forget_bias=3.0),
+            tagger=TaggerSettings(units=24, gates="sigmoid", masks="clip", forget_bias=(1.0, 3.0)),
         ),
         source=SourceSettings(epochs=12, n_train=200, n_validation=60, n_test=60),
         target=TargetSettings(epochs=40, n_test=60, n_control=20),
@@ -89,9 +89,16 @@ PROFILES: Mapping[str, TransferSettings] = {
     "esc50": TransferSettings(
         common=CommonSettings(
             sounds=SoundSettings(name="esc50", averaged=16),
-            tagger=TaggerSettings(gates="sigmoid", masks="clip", forget_bias=3.0),
+            tagger=TaggerSettings(gates="sigmoid", masks="clip", forget_bias=(1.0, 3.0)),
         ),
-        source=SourceSettings(epochs=30, n_train=2000, clip_norm=1.0, patience=8),
+        source=SourceSettings(
+            epochs=18,
+            lr=2e-3,
+            clip_norm=1.0,
+            falling=True,
+            excerpts=((7.0, 5), (15.0, 3)),
+            n_train=3000,
+        ),
         target=TargetSettings(n_test=200, n_control=100),
         full=TargetSettings(epochs=40, n_test=200, n_control=100),
         rotations=5,
