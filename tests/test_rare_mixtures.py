@@ -95,9 +95,23 @@ def test_a_stretch_has_its_level_and_the_fade_between_two_keeps_it():
     assert decibels(made) == pytest.approx(-30.0, abs=0.1)
 
 
+def test_events_have_soft_edges_unless_a_recipe_says_otherwise():
+    hard = over("even", event=row("loud"), gain=1.0)
+    soft = Recipe("x", "test", N, hard.placements, hard.bed)
+    heard = {}
+    for recipe in (hard, soft):
+        event = render(recipe, source, RATE) - render(replace(recipe, placements=()), source, RATE)
+        heard[recipe.edge] = np.abs(event[RATE : 2 * RATE])
+    assert heard[0.0].min() == pytest.approx(heard[0.0].max(), rel=1e-4)
+    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(80) + 0.5) / 80)  # 10 ms
+    np.testing.assert_allclose(heard[0.01][:80] / heard[0.01][4000], ramp, atol=1e-4)
+    np.testing.assert_allclose(heard[0.01][:-81:-1] / heard[0.01][4000], ramp, atol=1e-4)
+
+
 def test_the_sources_are_left_alone():
     before = {name: samples.copy() for name, samples in CLIPS.items()}
-    render(over("even", "loud", fade=50, level=-20.0, event=row("bang"), ratio=6.0), source, RATE)
+    for level in (None, -20.0):
+        render(over("even", "loud", fade=50, level=level, event=row("bang"), ratio=6.0), source, RATE)
     for name, samples in CLIPS.items():
         np.testing.assert_array_equal(samples, before[name])
 

@@ -77,6 +77,6 @@ class Supply:
     def fingerprint(self) -> str:
         """Digest of all that decides the mixtures."""
         corpus, draw = self.source.corpus, self.draw
-        words = f"{code.digest(type(self))} {corpus.fingerprint()} {draw.pool!r} {draw.rule!r} {draw.sample_rate}"
+        words = f"{code.digest(type(self))} {corpus.fingerprint()} {draw.pool!r} {draw.rule!r}"
         content = f"{words} {self.spec!r} {self.seed} {len(self.lengths)}"
         return hashlib.sha256(content.encode()).hexdigest()
