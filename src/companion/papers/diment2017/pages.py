@@ -5,16 +5,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from companion.datasets.base import Clip
+from companion.datasets.rare import RareMixtures
 from companion.experiment import Experiment
-from companion.features import NS_LOG_MEL, extract
+from companion.features import NS_LOG_MEL, Feature, extract
+from companion.models.recurrent import RecurrentTagger
+from companion.papers.diment2017 import transfer
+from companion.papers.diment2017.learning import tagger_of
+from companion.papers.diment2017.sounds import SoundSettings, recordings
 from companion.report import page
 from companion.report.figures import learning_curves
 from companion.report.players import Example, listen
-from companion.report.shown import Shown, folded
+from companion.report.shown import NOTHING, Shown, folded
 from companion.report.style import BLUE, GREEN, VERMILION, axes_grid, show, styled
 from companion.report.tables import plain_table
 
@@ -55,18 +62,18 @@ class Page(page.Page):
         return folded("Recordings and authors in each part", plain_table(first, "The first way of parting the sounds"))
 
     def examples(self) -> Shown:
-        """Three mixtures to listen to: the event well above, at, and below the level of its background."""
+        """Generated mixtures of the source task, with what its tagger would say if they ended at any moment."""
         task, _ = self.experiment.task(**self.parameters.model_dump())
-        mixtures = task.inputs["sounds"].mixtures("target", "test", 40)
+        settings, sounds = task.settings, task.inputs["sounds"]
+        if settings.common.sounds.name != "synthetic":  # backgrounds of ESC-50 may not be handed on in a page
+            return NOTHING
+        network = tagger_of(transfer.source_network(task, "LSTM", task.seed))
+        mixtures = sounds.mixtures("source", "test", settings.source.n_test, seed=task.seed)
+        features = recordings(mixtures, settings.common.sounds, task.work.n_jobs).features
         found = []
-        for ratio in (6.0, 0.0, -6.0):
-            clip = next(c for c in mixtures.clips if c.weak and mixtures.recipes[c.id].placements[0].ratio_db == ratio)
-            audio = mixtures.audio(clip)
-            event = clip.strong[0]
-            words = f"{mixtures.target}, {ratio:+g} dB, from {event.onset:.1f} to {event.offset:.1f} s"
-            found.append(
-                Example(words, audio.samples, audio.sample_rate, extract(audio.samples, audio.sample_rate, NS_LOG_MEL))
-            )
+        for ratio in (6.0, -6.0, None):
+            number = next(i for i, one in enumerate(mixtures.clips) if ratio_of(mixtures, one) == ratio)
+            found.append(heard(mixtures, number, features[number], network, settings.common.sounds))
         return listen(found)
 
     def source_curves(self) -> Shown:
@@ -96,6 +103,27 @@ class Page(page.Page):
         return show(
             drawn_sizes(kept, table), alt=f"Accuracy against training mixtures. {alt}.", caption=self.evidence.heading
         )
+
+
+def ratio_of(mixtures: RareMixtures, clip: Clip) -> float | None:
+    """Event-to-background ratio in dB of a mixture; None where the event is not in it."""
+    return mixtures.recipes[clip.id].placements[0].ratio_db if clip.weak else None
+
+
+def heard(
+    mixtures: RareMixtures, number: int, feature: Feature, network: RecurrentTagger, settings: SoundSettings
+) -> Example:
+    """A mixture to hear, and what the tagger says after every step."""
+    clip = mixtures.clips[number]
+    audio, ratio = mixtures.audio(clip), ratio_of(mixtures, clip)
+    with torch.inference_mode():
+        said = network.after_each_frame(torch.from_numpy(feature)[None]).recording[0, :, 0].numpy()
+    seconds = (np.arange(len(said)) + 1) * settings.hop_length * settings.averaged / audio.sample_rate
+    title = "no event" if ratio is None else f"{mixtures.target} at {ratio:+g} dB".replace("-", "−")
+    words = f"at the end the probability of {mixtures.target} is {said[-1]:.2f}"
+    events = [(event.onset, event.offset, event.label) for event in clip.strong]
+    log_mel = extract(audio.samples, audio.sample_rate, NS_LOG_MEL)
+    return Example(title, words, audio, log_mel, events, {"seconds": seconds, "so far": said})
 
 
 @styled

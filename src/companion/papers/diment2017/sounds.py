@@ -35,7 +35,7 @@ class SoundSettings(Settings):
 def rare_sounds(settings: SoundSettings, seed: int, data: Path) -> RareSounds:
     """The sounds of both tasks, dealt to parts that share no recording and no author."""
     if settings.name == "synthetic":
-        from companion.datasets.synthetic import SyntheticRare
+        from companion.datasets.synthetic.rare import SyntheticRare
 
         return SyntheticRare(seed)
     if settings.name == "tut2017":
