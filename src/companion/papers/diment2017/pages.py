@@ -20,8 +20,9 @@ from companion.papers.diment2017.learning import tagger_of
 from companion.papers.diment2017.sounds import SoundSettings, recordings
 from companion.report import page
 from companion.report.figures import learning_curves
+from companion.report.page import NOTHING
 from companion.report.players import Example, listen
-from companion.report.shown import NOTHING, Shown, folded
+from companion.report.shown import Shown, folded
 from companion.report.style import BLUE, GREEN, VERMILION, axes_grid, show, styled
 from companion.report.tables import plain_table
 

@@ -203,7 +203,7 @@ def midpoint(scores: Scores) -> None:
     c, few, many = (scores.right(system) for system in ("c", SCRATCH, FULL))
     n = min(len(c), len(few), len(many))  # fewer seeds learn from many mixtures
     gain = c[:n] - (few[:n] + many[:n]) / 2
-    scores.difference(gain, "Prose", "(c) - middle of from scratch and full data", COLUMN, f"the first {n} seeds")
+    scores.difference(gain, "Prose", "(c) - midpoint from few to full data", COLUMN, f"the first {n} seeds")
 
 
 def by_event(scores: Scores) -> None:
