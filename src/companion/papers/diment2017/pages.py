@@ -64,7 +64,8 @@ class Page(page.Page):
 
     def examples(self) -> Shown:
         """Generated mixtures of the source task, with what its tagger would say if they ended at any moment."""
-        task, _ = self.experiment.task(**self.parameters.model_dump())
+        given = self.parameters
+        task, _ = self.experiment.task(given.profile, given.seed, given.device, given.data, given.settings)
         settings, sounds = task.settings, task.inputs["sounds"]
         if settings.common.sounds.name != "synthetic":  # backgrounds of ESC-50 may not be handed on in a page
             return NOTHING
