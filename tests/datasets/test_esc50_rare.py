@@ -305,7 +305,7 @@ def test_a_supply_is_another_one_by_all_that_decides_it(supply, cry):
 def test_nothing_clips_and_no_background_is_silent_on_real_recordings(esc50_root, cuts):
     sounds = RareESC50(ESC50(esc50_root), cuts)
     for task in TASKS:
-        mixtures = sounds.mixtures(task, "test", 6)
+        mixtures = sounds.mixtures(task, "test", 4)
         for clip in mixtures.clips:
             samples = mixtures.audio(clip).samples
             assert samples.shape == (1_323_000,)
