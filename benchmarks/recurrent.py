@@ -1,10 +1,11 @@
 """How long the recurrent tagger takes forward and backward: fused layers against the loop over frames.
 
-    python benchmarks/recurrent.py [--clips 36] [--frames 2584] [--threads 2] [--repeats 5] [--device cpu]
+    python benchmarks/recurrent.py [--clips 36] [--frames 2584] [--threads 1] [--repeats 5] [--device cpu]
 
-All run in turn, and the fastest run of each counts, so that what else the machine does falls on all. Ratios are to the
-fused layers, which have sigmoid gates and one dropout mask a clip; published gates and masks need the loop. The last
-lines show what computing a frozen layer once saves of a training step of schemes (b) and (c).
+All run in turn, and the fastest run of each counts. On a CPU these are seconds of its cores, so that what else the
+machine does falls on none. Ratios are to the fused layers, which have sigmoid gates and one dropout mask a clip;
+published gates and masks need the loop. The last lines show what computing a frozen layer once saves of a training
+step of schemes (b) and (c).
 """
 
 import argparse
@@ -46,8 +47,9 @@ class Timed:
 
     def now(self) -> float:
         """Seconds, once the device has done what it was given."""
-        if self.x.is_cuda:
-            torch.cuda.synchronize(self.x.device)
+        if not self.x.is_cuda:
+            return time.process_time()
+        torch.cuda.synchronize(self.x.device)
         return time.perf_counter()
 
 
@@ -60,7 +62,7 @@ def fastest(repeats: int, *sides: Callable[[], tuple[float, float]]) -> list[tup
 def main() -> None:
     """Print one line for each way of computing the tagger, and for each scheme with something frozen."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("clips", 36), ("frames", 2584), ("threads", torch.get_num_threads()), ("repeats", 5)):
+    for name, default in (("clips", 36), ("frames", 2584), ("threads", 1), ("repeats", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()

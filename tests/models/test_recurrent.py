@@ -65,6 +65,15 @@ def test_a_convolution_has_about_as_many_weights_as_the_layer_that_it_replaces()
     assert made.eval()(torch.zeros(1, 40, 20)).recording.shape == (1, 1)
 
 
+@pytest.mark.parametrize("lower", KINDS)
+def test_a_generator_decides_every_weight(lower):
+    one, same, other = (tagger(lower, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    for name, value in one.named_parameters():
+        assert torch.equal(value, same.get_parameter(name)), name
+        drawn = "bias" not in name
+        assert torch.equal(value, other.get_parameter(name)) != drawn, name
+
+
 # What it says
 
 

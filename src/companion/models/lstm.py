@@ -42,8 +42,9 @@ class LSTMLayer(nn.Module):
         units: Values H that it puts out.
         dropout: Share of inputs that are left out in training, the same ones in all frames of a clip.
         gates: One of ``GATES``.
-        masks: One of ``MASKS``. ``gate`` is what Keras did. ``nn.LSTM`` runs the layer, several times sooner, where
-            gates are ``sigmoid`` and nothing is left out or masks are ``clip``; else a loop over frames does.
+        masks: One of ``MASKS``. ``gate`` is what Keras did. Where gates are ``sigmoid`` and nothing is left out, or
+            masks are ``clip``, ``nn.LSTM`` runs the layer, which is sooner, above all with few clips in a batch; else
+            a loop over frames does.
         recurrent: One of ``DRAWN``, which draws the weights between units.
         forget_bias: First bias of the forget gates: the larger, the longer a new unit remembers.
         generator: Draws all weights.
