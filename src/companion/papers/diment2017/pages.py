@@ -20,8 +20,9 @@ from companion.papers.diment2017.learning import tagger_of
 from companion.papers.diment2017.sounds import SoundSettings, recordings
 from companion.report import page
 from companion.report.figures import learning_curves
+from companion.report.page import NOTHING
 from companion.report.players import Example, listen
-from companion.report.shown import NOTHING, Shown, folded
+from companion.report.shown import Shown, folded
 from companion.report.style import BLUE, GREEN, VERMILION, axes_grid, show, styled
 from companion.report.tables import plain_table
 
@@ -63,7 +64,8 @@ class Page(page.Page):
 
     def examples(self) -> Shown:
         """Generated mixtures of the source task, with what its tagger would say if they ended at any moment."""
-        task, _ = self.experiment.task(**self.parameters.model_dump())
+        given = self.parameters
+        task, _ = self.experiment.task(given.profile, given.seed, given.device, given.data, given.settings)
         settings, sounds = task.settings, task.inputs["sounds"]
         if settings.common.sounds.name != "synthetic":  # backgrounds of ESC-50 may not be handed on in a page
             return NOTHING

@@ -13,7 +13,7 @@ from companion.experiment import Experiment, Findings, Part, Task
 from companion.papers.diment2017 import transfer
 from companion.papers.diment2017.learning import TargetSettings
 from companion.papers.diment2017.scored import Scores, test_set
-from companion.papers.diment2017.transfer import SCRATCH, TransferSettings, inputs, said, source_network, source_rows
+from companion.papers.diment2017.transfer import SCRATCH, TransferSettings, inputs, said, source_rows
 from companion.results.rows import Rows
 
 CURVES = {"c": "parallel lower layers (c)", SCRATCH: "from scratch"}
@@ -44,7 +44,7 @@ def _profile(name: str, **changed: Any) -> SampleSettings:
 
 PROFILES: Mapping[str, SampleSettings] = {
     "demo": _profile("demo", sizes=(2, 8, 32, 120)),
-    "esc50": _profile("esc50", sizes=(2, 4, 8, 16, 32, 64, 128, 1800), n_seeds=3, n_limited=128),
+    "esc50": _profile("esc50", sizes=(2, 8, 32, 600), n_seeds=3),
     "paper": _profile("paper", n_seeds=3),
 }
 
@@ -87,7 +87,7 @@ experiment = Experiment(
     compute,
     inputs,
     {
-        "source": Part(source_network, lambda s, seed: [{"layer": "LSTM", "seed": seed + i} for i in range(s.n_seeds)]),
+        "source": transfer.experiment.parts["source"],
         "target": Part(
             target_part,
             lambda s, seed: [

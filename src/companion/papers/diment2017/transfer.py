@@ -4,7 +4,7 @@ A tagger learns the source task; then it, or its first layer, is the start of on
 mixtures. Every mixture of the target task is tested by networks that heard neither its recordings nor their authors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,12 @@ class TransferSettings(Settings):
         n_limited: Few mixtures.
         n_full: Many.
         rotations: How many of the ways of parting the sounds are used; tests of all are put together.
+        n_sources: Source networks; seeds take them in turn.
         n_seeds: Seeds of mixtures and weights, for few mixtures.
         n_full_seeds: The same for many.
         schemes: Rows of ``companion.transfer.schemes.SCHEMES`` that are tried.
-        learned: Accuracy on test mixtures of the source task from which it counts as learned.
+        learned: Mean accuracy of the source networks on test mixtures of theirs from which the source task counts as
+            learned; below it no transfer answers a published row.
     """
 
     common: CommonSettings
@@ -67,6 +69,7 @@ class TransferSettings(Settings):
     n_limited: int = 36
     n_full: int = 1800
     rotations: int = 1
+    n_sources: int = 1
     n_seeds: int = 5
     n_full_seeds: int = 3
     schemes: tuple[str, ...] = tuple(ROWS)
@@ -86,6 +89,9 @@ PROFILES: Mapping[str, TransferSettings] = {
         n_seeds=1,
         n_full_seeds=1,
     ),
+    # Chosen on mixtures of the source task alone, before any mixture of the target's was rendered. Averages of sixteen
+    # frames, sigmoid gates, a forget bias of 3 above, twice the rate and a curriculum of excerpts: with the published
+    # settings the source was not learned in the time there was (held-out accuracy 68 % after five core-minutes).
     "esc50": TransferSettings(
         common=CommonSettings(
             sounds=SoundSettings(name="esc50", averaged=16),
@@ -98,10 +104,13 @@ PROFILES: Mapping[str, TransferSettings] = {
             falling=True,
             excerpts=((7.0, 5), (15.0, 3)),
             n_train=3000,
+            n_test=300,
         ),
         target=TargetSettings(n_test=200, n_control=100),
-        full=TargetSettings(epochs=40, n_test=200, n_control=100),
+        full=TargetSettings(epochs=30, n_test=200, n_control=100),
+        n_full=600,
         rotations=5,
+        n_sources=3,
     ),
     "paper": TransferSettings(common=CommonSettings(sounds=SoundSettings(name="tut2017"))),
 }
@@ -113,10 +122,11 @@ def inputs(settings: TransferSettings, seed: int, data: Path) -> dict[str, Any]:
 
 
 def source_network(task: Task, layer: str, seed: int) -> Kept:
-    """The tagger of the source task of one seed; seeds take the ways of parting the sounds in turn."""
+    """The tagger of the source task that a seed starts from; each parts the sounds in another way."""
     settings, sounds = task.settings, task.inputs["sounds"]
-    rotation = (seed - task.seed) % settings.rotations
-    return task.keep(train_source, sounds, settings.common, settings.source, layer, rotation, seed)
+    number = (seed - task.seed) % settings.n_sources
+    rotation = number % settings.rotations
+    return task.keep(train_source, sounds, settings.common, settings.source, layer, rotation, task.seed + number)
 
 
 def said(
@@ -193,7 +203,7 @@ def midpoint(scores: Scores) -> None:
     c, few, many = (scores.right(system) for system in ("c", SCRATCH, FULL))
     n = min(len(c), len(few), len(many))  # fewer seeds learn from many mixtures
     gain = c[:n] - (few[:n] + many[:n]) / 2
-    scores.difference(gain, "Prose", "(c) - middle of from scratch and full data", COLUMN, f"the first {n} seeds")
+    scores.difference(gain, "Prose", "(c) - midpoint from few to full data", COLUMN, f"the first {n} seeds")
 
 
 def by_event(scores: Scores) -> None:
@@ -219,26 +229,31 @@ def control_rows(scores: Scores) -> None:
 
 
 def source_rows(rows: Rows, task: Task) -> bool:
-    """Accuracy of every source tagger on mixtures of authors it did not hear; whether all learned their task."""
+    """Accuracy of the source taggers on mixtures of authors they did not hear; whether they learned their task."""
     settings: TransferSettings = task.settings
-    layers = sorted({SCHEMES[scheme].layer for scheme in settings.schemes if "frozen" in SCHEMES[scheme].lower})
+    layers = {row.layer: None for name in settings.schemes if {"copied", "frozen"} & set((row := SCHEMES[name]).lower)}
     learned = True
     for layer in layers:
-        found = [
-            float(facts_of(source_network(task, layer, seed))["accuracy"]) for seed in task.seeds(settings.n_seeds)
-        ]
-        learned = learned and min(found) >= settings.learned
+        found = [float(facts_of(source_network(task, layer, seed))["accuracy"]) for seed in sources(task)]
+        mean = float(np.mean(found))
+        learned = learned and mean >= settings.learned
         each = ", ".join(f"{100 * one:.1f}" for one in found)
         note = f"of each network: {each}; learned from {100 * settings.learned:g} on"
-        mean = bare(float(np.mean(found)), n_clips=settings.source.n_test, n_seeds=len(found))
-        rows.add("Source task", f"{layer} below", "test mixtures", ACCURACY, mean, note, scale=100)
+        shown = bare(mean, n_clips=settings.source.n_test * len(found), n_seeds=len(found))
+        rows.add("Source task", f"{layer} below", "test mixtures", ACCURACY, shown, note, scale=100)
     return learned
+
+
+def sources(task: Task) -> list[int]:
+    """Seeds of the source networks."""
+    return task.seeds(task.settings.n_sources)
 
 
 def source_tables(task: Task) -> dict[str, pd.DataFrame]:
     """Learning curves of the source taggers."""
-    seeds: Sequence[int] = task.seeds(task.settings.n_seeds)
-    curves = [pd.DataFrame(facts_of(source_network(task, "LSTM", seed))["curve"]).assign(seed=seed) for seed in seeds]
+    curves = [
+        pd.DataFrame(facts_of(source_network(task, "LSTM", seed))["curve"]).assign(seed=seed) for seed in sources(task)
+    ]
     return {"source_curves": pd.concat(curves, ignore_index=True)}
 
 
@@ -265,7 +280,9 @@ experiment = Experiment(
     compute,
     inputs,
     {
-        "source": Part(source_network, lambda s, seed: [{"layer": "LSTM", "seed": seed + i} for i in range(s.n_seeds)]),
+        "source": Part(
+            source_network, lambda s, seed: [{"layer": "LSTM", "seed": seed + i} for i in range(s.n_sources)]
+        ),
         "target": Part(target_part, target_indices, after=("source",)),
     },
 )
