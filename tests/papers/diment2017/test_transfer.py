@@ -91,8 +91,8 @@ def test_rotations_and_seeds_count_alike(made_up):
 
 def test_differences_are_of_the_same_mixtures_and_exchanged_systems_exchange_their_sign(made_up):
     def said(scheme, heard):
-        rng = np.random.default_rng([heard.rotation, heard.seed, len(scheme)])
-        return heard.right(rng.random(N) < 0.7 if system(scheme, heard) == "from scratch" else rng.random(N) < 0.4)
+        draws = np.random.default_rng([heard.rotation, heard.seed, len(scheme)]).random(len(heard.labels))
+        return heard.right(draws < (0.7 if system(scheme, heard) == "from scratch" else 0.4))
 
     def exchanged(scheme, heard):
         other = {"c": "from scratch", "from scratch": "c"} if system(scheme, heard) != "full" else {}
@@ -149,17 +149,17 @@ def test_the_middle_is_taken_seed_by_seed_over_those_that_all_systems_have(made_
     right = {"c": (20, 16, 0), "from scratch": (4, 8, 24), "full": (24, 20)}
     said = lambda scheme, heard: heard.right(heard.first(right[system(scheme, heard)][heard.seed]))  # noqa: E731
     row = rows_of(transfer.compute(made_up(said=said, schemes=("from scratch", "c"))))[
-        "Prose", "(c) - middle of from scratch and full data", transfer.COLUMN
+        "Prose", "(c) - midpoint from few to full data", transfer.COLUMN
     ]
     assert row["value"] == pytest.approx(100 * np.mean([20 - (4 + 24) / 2, 16 - (8 + 20) / 2]) / N)
     assert row["n_seeds"] == 2
 
 
 def test_a_source_that_was_not_learned_answers_for_no_transfer(made_up, run_of):
-    """One seed of three is below: what was transferred is not what the paper transferred."""
+    """The mean of the source networks decides: what was transferred is then not what the paper transferred."""
     learned, not_learned = (
-        judged(run_of(transfer, transfer.compute(made_up(accuracy=[0.99, second, 0.99].__getitem__))))
-        for second in (0.85, 0.84)
+        judged(run_of(transfer, transfer.compute(made_up(accuracy=[0.95, second].__getitem__))))
+        for second in (0.76, 0.74)
     )
     transferred = {"C152", "C153", "C154", *CLAIMS, "X09"}
     assert {name for name, found in learned.items() if found} == {"C151", "C155", *transferred}
@@ -174,13 +174,13 @@ def test_every_scheme_that_takes_from_the_source_asks_whether_it_was_learned(mad
     assert not any(item == "Table1" and "(a)" in row for item, row, _ in rows)
 
 
-def test_accuracy_of_source_taggers_is_that_of_all_seeds(made_up):
-    accuracy = [0.9, 0.95, 1.0]
+def test_accuracy_of_source_taggers_is_that_of_all(made_up):
+    accuracy = [0.9, 0.99]
     findings = transfer.compute(made_up(accuracy=accuracy.__getitem__))
     row = rows_of(findings)["Source task", "LSTM below", "test mixtures"]
-    assert row["value"] == pytest.approx(95)
+    assert (row["value"], row["n_seeds"]) == (pytest.approx(94.5), 2)
     assert math.isnan(row["ci_low"])
-    assert row["note"] == "of each network: 90.0, 95.0, 100.0; learned from 85 on"
+    assert row["note"] == "of each network: 90.0, 99.0; learned from 85 on"
     curves = findings.tables["source_curves"]
     assert list(zip(curves["seed"], curves["accuracy"], strict=True)) == list(enumerate(accuracy))
 
@@ -189,7 +189,9 @@ def test_other_schemes_are_compared_and_answer_nothing(made_up, run_of):
     schemes = ("from scratch", "b, tuned", "c, from scratch")
     findings = transfer.compute(made_up(schemes=schemes, said=right_in(from_scratch=6, **{"b,_tuned": 18})))
     rows = rows_of(findings)
-    assert rows["Other schemes", "low-level fix, the rest tuned from the source", transfer.COLUMN]["value"] == pytest.approx(75)
+    assert rows["Other schemes", "low-level fix, the rest tuned from the source", transfer.COLUMN][
+        "value"
+    ] == pytest.approx(75)
     assert rows["Paired", f"b, tuned - {transfer.ROWS['from scratch']}", transfer.COLUMN]["value"] == pytest.approx(50)
     assert {name for name, found in judged(run_of(transfer, findings)).items() if found} == {"C151", "C155"}
 
@@ -305,7 +307,7 @@ def test_seeds_take_source_networks_in_turn_and_hand_them_to_every_rotation(made
     object.__setattr__(task, "seed", 5)
     transfer.compute(task)
     sources = {arguments[-1]: arguments[-2] for name, arguments in task.asked if name == "train_source"}
-    assert sources == {5: 0, 6: 1, 7: 0}
+    assert sources == {5: 0, 6: 1}
     trained = [arguments for name, arguments in task.asked if name == "train_target"]
     few = {(a[3], a[5], a[6], a[7]) for a in trained if a[5] == 6}
     assert few == {(scheme, 6, rotation, seed) for scheme in transfer.ROWS for rotation in (0, 1) for seed in (5, 6, 7)}
@@ -313,14 +315,22 @@ def test_seeds_take_source_networks_in_turn_and_hand_them_to_every_rotation(made
     assert many == {("from scratch", 8, rotation, seed) for rotation in (0, 1) for seed in (5, 6)}
 
 
-def test_each_seed_transfers_its_own_source_and_none_reaches_training_from_scratch(made_up):
+def test_each_seed_transfers_the_source_whose_turn_it_is_and_none_reaches_training_from_scratch(made_up):
     task = made_up(accuracy=lambda seed: 0.9 + seed / 100)
     transfer.compute(task)
     for name, arguments in task.asked:
         if name == "train_target":
             scheme, source, seed = arguments[3], arguments[4], arguments[7]
             assert (source is None) == (scheme == "from scratch")
-            assert source is None or source.accuracy == 0.9 + seed / 100
+            assert source is None or source.accuracy == 0.9 + (seed % 2) / 100
+
+
+@pytest.mark.parametrize(("n_sources", "rotations", "expected"), [(1, 2, [0]), (2, 1, [0, 0]), (3, 2, [0, 1, 0])])
+def test_each_source_parts_the_sounds_in_another_way_while_there_are_any(made_up, n_sources, rotations, expected):
+    task = made_up(n_sources=n_sources, rotations=rotations, schemes=("from scratch", "c"))
+    transfer.compute(task)
+    found = {arguments[-1]: arguments[-2] for name, arguments in task.asked if name == "train_source"}
+    assert found == dict(enumerate(expected))
 
 
 def test_many_mixtures_are_learned_with_settings_of_their_own(made_up):
