@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,4 +66,9 @@ class World(SyntheticRare):
         return made
 
     def fingerprint(self) -> str:
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        """Looked for hundreds of times."""
         return f"{super().fingerprint()} {self.labels} {self.noise}"
