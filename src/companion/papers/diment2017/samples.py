@@ -54,26 +54,31 @@ def compute(task: Task) -> Findings:
     settings: SampleSettings = task.settings
     sounds, rows = task.inputs["sounds"], Rows()
     tests, seeds = test_set(sounds, settings.target, "test", settings.rotations), task.seeds(settings.n_seeds)
-    source_rows(rows, task)
+    c, scratch = curves = curve_names(source_rows(rows, task))
     lines, gains = [], dict[int, np.ndarray]()
     scores = Scores(tests, rows)
     for size in settings.sizes:
-        for scheme, name in CURVES.items():
+        for scheme, name in zip(CURVES, curves, strict=True):
             found = [said(task, scheme, size, settings.training(size), seed)["test"] for seed in seeds]
             scores.add(name, found)
             scores.accuracy(name, ITEM, name, f"{size} mixtures")
-        right = {name: scores.right(name) for name in CURVES.values()}
-        gains[size] = right[CURVES["c"]] - right[CURVES[SCRATCH]]
-        scores.difference(gains[size], "Paired", " - ".join(CURVES.values()), f"{size} mixtures")
+        right = {name: scores.right(name) for name in curves}
+        gains[size] = right[c] - right[scratch]
+        scores.difference(gains[size], "Paired", f"{c} - {scratch}", f"{size} mixtures")
         shares = {name: 100 * tests.mean(one).by_seed for name, one in right.items()}
         lines += [
             {"samples": size, "seed": seed, **{name: share[i] for name, share in shares.items()}}
             for i, seed in enumerate(seeds)
         ]
     if SMALLEST in gains and 32 in gains:
-        name = " - ".join(CURVES.values())
-        scores.difference(gains[32] - gains[SMALLEST], "Prose", name, f"gain at 32 - gain at {SMALLEST}")
+        column = f"gain at 32 - gain at {SMALLEST}"
+        scores.difference(gains[32] - gains[SMALLEST], "Prose", f"{c} - {scratch}", column)
     return Findings(rows, {"size_curve": pd.DataFrame(lines)}, transfer.words(task), tests.units.n_recordings, seeds)
+
+
+def curve_names(learned: bool) -> tuple[str, str]:
+    """Names of (c) and of training from scratch; a transfer of what was not learned has not the published name."""
+    return CURVES["c"] if learned else f"{CURVES['c']}, source not learned", CURVES[SCRATCH]
 
 
 def target_part(task: Task, scheme: str, n_mixtures: int, seed: int) -> None:
