@@ -110,7 +110,7 @@ def trained(
 def made_up(monkeypatch: pytest.MonkeyPatch, world: World) -> Callable[..., MadeUp]:
     """A task of a chapter with made-up networks; options are those of ``MadeUp``, or settings.
 
-    Rows by event are many, and made where they are asked for.
+    Rows by event are many, and made where they are asked for; whatever many mixtures taught is enough.
     """
     monkeypatch.setattr(transfer, "facts_of", lambda kept: kept.facts)
     larger = TARGET.model_copy(update={"n_test": 24, "n_control": 12})
@@ -120,7 +120,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch, world: World) -> Callable[..., Made
         monkeypatch.setattr(transfer, "by_event", real if by_event else lambda scores: None)
         given = {name: options.pop(name) for name in ("said", "accuracy") if name in options}
         sizes = {} if module is transfer else {"sizes": (2, 8, 32, 40), "n_limited": 32}
-        settings = {**TINY, "target": larger, "full": larger, **sizes, **options}
+        settings = {**TINY, "target": larger, "full": larger, "bound": 0.0, **sizes, **options}
         return MadeUp(**vars(with_inputs(module.experiment, settings, sounds=world)), **given)
 
     return task

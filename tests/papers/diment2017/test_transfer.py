@@ -166,6 +166,17 @@ def test_a_source_that_was_not_learned_answers_for_no_transfer(made_up, run_of):
     assert {name for name, found in not_learned.items() if found} == {"C151", "C155"}
 
 
+@pytest.mark.parametrize(("full", "answered"), [(15, False), (16, True)])
+def test_a_target_that_all_data_did_not_teach_answers_for_nothing(made_up, run_of, full, answered):
+    """From scratch with many mixtures 15 of 24 are right, or 16, where 65 % are asked for."""
+    findings = transfer.compute(made_up(said=right_in(full=full, c=20), bound=0.65))
+    rows = rows_of(findings)
+    assert any(found for found in judged(run_of(transfer, findings)).values()) is answered
+    assert rows["Bound", "from scratch, all data", transfer.COLUMN]["value"] == pytest.approx(100 * full / N)
+    item = "Table1" if answered else "Table1, target not learned"
+    assert rows[item, transfer.ROWS["c"], transfer.COLUMN]["value"] == pytest.approx(100 * 20 / N)
+
+
 @pytest.mark.parametrize("schemes", [("from scratch", "a"), ("from scratch", "b, tuned"), ("from scratch", "d")])
 def test_every_scheme_that_takes_from_the_source_asks_whether_it_was_learned(made_up, schemes):
     rows = rows_of(transfer.compute(made_up(schemes=schemes, accuracy=[0.6, 0.6])))
