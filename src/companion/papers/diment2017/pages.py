@@ -184,7 +184,8 @@ def drawn_by_event(rows: pd.DataFrame, systems: Sequence[str], columns: Sequence
         axis.vlines(x, own["ci_low"], own["ci_high"], color=colour, linewidth=1.6)
         axis.plot(x, own["value"], marker, color=colour, markersize=5, label=system)
     axis.axhline(50, color="#555555", linewidth=0.8)
-    axis.set_xticks(range(len(columns)), [name.replace(" in the ", "\n").replace(" at ", "\n").replace("-", "−") for name in columns])
+    labels = [name.replace(" in the ", "\n").replace(" at ", "\n").replace("-", "−") for name in columns]
+    axis.set_xticks(range(len(columns)), labels)
     axis.set_ylabel("tagged right, %")
     axis.set_ylim(0, 102)
     axis.grid(axis="y")
