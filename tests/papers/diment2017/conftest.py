@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,10 @@ import torch
 
 from companion import store
 from companion.experiment import Findings
-from companion.papers.diment2017 import learning, transfer
+from companion.papers.diment2017 import learning, sounds, transfer
 from companion.results.run import Run, write_run
 from companion.store import Store, Work
+from companion.training.recordings import Recordings
 from papers.diment2017.made_up import MadeUp
 from papers.diment2017.tiny import COMMON, SOURCE, TARGET, TINY, World
 from worlds import with_inputs
@@ -55,8 +57,16 @@ def sources(paper_cache: Path, world: World) -> list[Any]:
         return [Store().keep(learning.train_source, world, COMMON, SOURCE, "LSTM", 0, seed) for seed in (0, 1)]
 
 
+@pytest.fixture(scope="session")
+def heard() -> Callable[..., Recordings]:
+    """Features and labels of mixtures, each made once."""
+    return cache(sounds.recordings)
+
+
 @pytest.fixture
-def trained(shared: Path, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def trained(
+    shared: Path, world: World, heard: Callable[..., Recordings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Any:
     """Train a source tagger, or a target tagger; what comes back also says what the loop was given, and its epochs."""
     calls: list[SimpleNamespace] = []
     real, numbers = learning.fit, count()
@@ -75,19 +85,20 @@ def trained(shared: Path, world: World, monkeypatch: pytest.MonkeyPatch, tmp_pat
         return call.state
 
     monkeypatch.setattr(learning, "fit", fit)
+    monkeypatch.setattr(learning, "recordings", heard)
 
-    def source(settings: Any = SOURCE, *, sounds: Any = world, common: Any = COMMON, layer: str = "LSTM",
+    def source(settings: Any = SOURCE, *, world: Any = world, common: Any = COMMON, layer: str = "LSTM",
                rotation: int = 0, seed: int = 0) -> Any:  # fmt: skip
         work, file = Work(folder=tmp_path / str(next(numbers))), tmp_path / f"{next(numbers)}.safetensors"
-        store.write(file, learning.train_source(work, sounds, common, settings, layer, rotation, seed), {})
+        store.write(file, learning.train_source(work, world, common, settings, layer, rotation, seed), {})
         kept = store.read(file)
         return SimpleNamespace(kept=kept, network=learning.tagger_of(kept), facts=learning.facts_of(kept),
                                **vars(calls[-1]))  # fmt: skip
 
-    def target(scheme: str, source: Any = None, settings: Any = TARGET, *, sounds: Any = world, common: Any = COMMON,
+    def target(scheme: str, source: Any = None, settings: Any = TARGET, *, world: Any = world, common: Any = COMMON,
                n_mixtures: int = 6, rotation: int = 0, seed: int = 0) -> Any:  # fmt: skip
         work = Work(folder=tmp_path / str(next(numbers)))
-        value = learning.train_target(work, sounds, common, settings, scheme, source, n_mixtures, rotation, seed)
+        value = learning.train_target(work, world, common, settings, scheme, source, n_mixtures, rotation, seed)
         call = calls[-1]
         network, first = (getattr(one, "network", one) for one in (call.model, call.first))
         return SimpleNamespace(value=value, network=network, **{**vars(call), "first": first})
@@ -97,11 +108,16 @@ def trained(shared: Path, world: World, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch, world: World) -> Callable[..., MadeUp]:
-    """A task of a chapter with made-up networks; options are those of ``MadeUp``, or settings."""
+    """A task of a chapter with made-up networks; options are those of ``MadeUp``, or settings.
+
+    Rows by event are many, and made where they are asked for.
+    """
     monkeypatch.setattr(transfer, "facts_of", lambda kept: kept.facts)
     larger = TARGET.model_copy(update={"n_test": 24, "n_control": 12})
+    real = transfer.by_event
 
-    def task(module: Any = transfer, **options: Any) -> MadeUp:
+    def task(module: Any = transfer, *, by_event: bool = False, **options: Any) -> MadeUp:
+        monkeypatch.setattr(transfer, "by_event", real if by_event else lambda scores: None)
         given = {name: options.pop(name) for name in ("said", "accuracy") if name in options}
         sizes = {} if module is transfer else {"sizes": (2, 8, 32, 40), "n_limited": 32}
         settings = {**TINY, "target": larger, "full": larger, **sizes, **options}

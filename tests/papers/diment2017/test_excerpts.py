@@ -99,6 +99,15 @@ def test_spans_are_the_strong_labels_in_steps(world, hop_length, n):
             assert (span[1] - 1) * step < event.offset - 1e-9 <= span[1] * step
 
 
+def test_labels_say_whether_the_event_is_there(world, shared):
+    for options in ({}, {"control": True}):
+        mixtures = world.mixtures("target", "test", 8, **options)
+        target = {row.clip for row in world.pool("target", "test").events}
+        there = [bool(target & set(recipe.clips)) for recipe in mixtures.recipes.values()]
+        assert recordings(mixtures, SOUNDS, 1).labels.ravel().tolist() == there
+        assert sum(there) == 4
+
+
 def test_events_of_the_control_are_no_events(world):
     mixtures = world.mixtures("target", "test", 20, control=True)
     assert sum(span is not None for span in event_spans(mixtures, SOUNDS)) == 10
