@@ -17,7 +17,7 @@ from companion.papers.diment2017 import learning, sounds, transfer
 from companion.results.run import Run, write_run
 from companion.store import Store, Work
 from companion.training.recordings import Recordings
-from papers.diment2017.made_up import MadeUp
+from papers.diment2017.made_up import MadeUp, N
 from papers.diment2017.tiny import COMMON, SOURCE, TARGET, TINY, World
 from worlds import with_inputs
 
@@ -113,7 +113,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch, world: World) -> Callable[..., Made
     Rows by event are many, and made where they are asked for.
     """
     monkeypatch.setattr(transfer, "facts_of", lambda kept: kept.facts)
-    larger = TARGET.model_copy(update={"n_test": 24, "n_control": 12})
+    larger = TARGET.model_copy(update={"n_test": N, "n_control": N // 2})
     real = transfer.by_event
 
     def task(module: Any = transfer, *, by_event: bool = False, **options: Any) -> MadeUp:

@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from companion.audio import Audio
 from companion.datasets.base import Clip
@@ -79,3 +81,9 @@ class World(SyntheticRare):
     def _digest(self) -> str:
         """Looked for hundreds of times."""
         return f"{super().fingerprint()} {self.labels} {self.noise}"
+
+
+def equal(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks, or layers, are equal bit by bit, normalisation included."""
+    values = other.state_dict()
+    return all(torch.equal(value, values[name]) for name, value in one.state_dict().items())
