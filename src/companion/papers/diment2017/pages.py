@@ -20,7 +20,7 @@ from companion.papers.diment2017.learning import tagger_of
 from companion.papers.diment2017.sounds import SoundSettings, recordings
 from companion.report import page
 from companion.report.figures import learning_curves
-from companion.report.page import NOTHING
+from companion.report.page import NOTHING, stacked
 from companion.report.players import Example, listen
 from companion.report.shown import Shown, folded
 from companion.report.style import BLUE, GREEN, VERMILION, axes_grid, show, styled
@@ -55,6 +55,12 @@ class Page(page.Page):
         shown = layers.assign(learns=layers["learns"].map({True: "yes", False: "no"}))
         shown["parameters"] = [f"{n:,}" for n in shown["parameters"]]
         return folded("Every scheme, layer by layer", plain_table(shown.drop(columns="title")))
+
+    def table_1(self) -> Shown:
+        """Table 1, under the item that says whether both tasks were learned."""
+        items = self.evidence.run.rows["item"].unique()
+        shown = [self.table(item, f"{item}: accuracy on test mixtures") for item in items if item.startswith("Table1")]
+        return stacked(shown)
 
     def sounds(self) -> Shown:
         """How many recordings and authors are in each part of both tasks, folded."""
