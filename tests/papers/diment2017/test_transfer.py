@@ -143,6 +143,19 @@ def test_a_source_that_was_not_learned_answers_for_no_transfer(made_up, run_of):
     assert {name for name, found in not_learned.items() if found} == {"C151", "C155"}
 
 
+@pytest.mark.parametrize(("n", "accuracy"), [(16, 0.95), (15, 0.95), (15, 0.5)])
+def test_a_target_that_not_even_many_mixtures_taught_answers_for_nothing(made_up, run_of, n, accuracy):
+    """Two thirds right with many mixtures, or less: whatever few of them did, it is shown under another name."""
+    said = right_in({"c": 23, "full": n})
+    findings = transfer.compute(made_up(said=said, bound=0.65, accuracy=[accuracy] * 2))
+    answered = {name for name, found in judged(run_of(transfer, findings)).items() if found}
+    assert answered == ({*IDS.values(), *CLAIMS, "X09"} if n == 16 else set())
+    rows = rows_of(findings)
+    assert rows["Bound", "from scratch, all data", transfer.COLUMN]["value"] == pytest.approx(100 * n / N)
+    item = "Table1" if n == 16 else "Table1, target not learned"
+    assert rows[item, transfer.ROWS["c"], transfer.COLUMN]["value"] == pytest.approx(100 * 23 / N)
+
+
 @pytest.mark.parametrize("schemes", [("from scratch", "a"), ("from scratch", "b, tuned"), ("from scratch", "d")])
 def test_every_scheme_that_takes_from_the_source_asks_whether_it_was_learned(made_up, schemes):
     rows = rows_of(transfer.compute(made_up(schemes=schemes, accuracy=[0.6, 0.6])))

@@ -25,7 +25,7 @@ TARGET = TargetSettings(epochs=2, batch_size=4, n_test=8, n_control=6)
 
 TINY: dict[str, Any] = {
     "common": COMMON, "source": SOURCE, "target": TARGET, "full": TARGET, "n_limited": 6, "n_full": 8,
-    "rotations": 2, "n_sources": 2, "n_seeds": 3, "n_full_seeds": 2,
+    "rotations": 2, "n_sources": 2, "n_seeds": 3, "n_full_seeds": 2, "bound": 0.0,
 }  # fmt: skip
 """Settings of the chapter on transfer, and of that on samples but for its sizes."""
 
