@@ -17,7 +17,7 @@ from companion.papers.diment2017 import learning, sounds, transfer
 from companion.results.run import Run, write_run
 from companion.store import Store, Work
 from companion.training.recordings import Recordings
-from papers.diment2017.made_up import MadeUp
+from papers.diment2017.made_up import MadeUp, N
 from papers.diment2017.tiny import COMMON, SOURCE, TARGET, TINY, World
 from worlds import with_inputs
 
@@ -110,17 +110,17 @@ def trained(
 def made_up(monkeypatch: pytest.MonkeyPatch, world: World) -> Callable[..., MadeUp]:
     """A task of a chapter with made-up networks; options are those of ``MadeUp``, or settings.
 
-    Rows by event are many, and made where they are asked for; whatever many mixtures taught is enough.
+    Rows by event are many, and made where they are asked for.
     """
     monkeypatch.setattr(transfer, "facts_of", lambda kept: kept.facts)
-    larger = TARGET.model_copy(update={"n_test": 24, "n_control": 12})
+    larger = TARGET.model_copy(update={"n_test": N, "n_control": N // 2})
     real = transfer.by_event
 
     def task(module: Any = transfer, *, by_event: bool = False, **options: Any) -> MadeUp:
         monkeypatch.setattr(transfer, "by_event", real if by_event else lambda scores: None)
         given = {name: options.pop(name) for name in ("said", "accuracy") if name in options}
         sizes = {} if module is transfer else {"sizes": (2, 8, 32, 40), "n_limited": 32}
-        settings = {**TINY, "target": larger, "full": larger, "bound": 0.0, **sizes, **options}
+        settings = {**TINY, "target": larger, "full": larger, **sizes, **options}
         return MadeUp(**vars(with_inputs(module.experiment, settings, sounds=world)), **given)
 
     return task

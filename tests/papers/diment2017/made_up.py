@@ -1,6 +1,6 @@
 """Networks that are made up, and say of test mixtures what a test wants: nothing is trained and no sound is made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from companion.datasets.rare import RareMixtures
-from companion.experiment import Task
+from companion.experiment import Findings, Task
 from companion.papers.diment2017.learning import tested
 from companion.store import key
+
+N = 24
+"""Test mixtures of a rotation."""
 
 
 class Heard:
@@ -82,3 +85,20 @@ class MadeUp(Task):
             heard = Heard(tested(sounds, settings, part, rotation), part, n_mixtures, rotation, seed)
             found[part] = np.asarray(self.said(scheme, heard), dtype=np.float32)
         return found
+
+
+def rows_of(findings: Findings) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Rows by item, row and column; no two have the same words."""
+    found = {(line["item"], line["row"], line["column"]): line for line in findings.rows.lines}
+    assert len(found) == len(findings.rows.lines)
+    return found
+
+
+def system(scheme: str, heard: Heard) -> str:
+    """Training from scratch with many mixtures, which are eight here, has a name of its own."""
+    return "full" if heard.n_mixtures == 8 else scheme
+
+
+def right_in(counts: Mapping[str, int]) -> Callable[[str, Heard], NDArray[Any]]:
+    """Systems that are right in so many of a rotation's test mixtures, the first ones; others in half of them."""
+    return lambda scheme, heard: heard.right(heard.first(counts.get(system(scheme, heard), N // 2)))

@@ -8,21 +8,14 @@ from companion.papers.diment2017.learning import TargetSettings
 from companion.results.criteria import load_class_mapping, load_criteria
 from companion.results.published import load_published
 from companion.results.verdict import Reader, published_rows, verdict
+from papers.diment2017.made_up import N, rows_of
 
 C, SCRATCH = "parallel lower layers (c)", "from scratch"
 SIZES = (2, 8, 32, 40)
-N = 24
 
 
 def computed(made_up, **options):
     return samples.compute(made_up(samples, **options))
-
-
-def rows_of(findings):
-    """Values and lines by item, row and column; no two have the same words."""
-    found = {(line["item"], line["row"], line["column"]): line for line in findings.rows.lines}
-    assert len(found) == len(findings.rows.lines)
-    return found
 
 
 def judged(run, name):
@@ -105,6 +98,10 @@ def test_the_figure_is_answered_by_its_table_where_the_source_was_learned(made_u
         if learned:
             assert figure.words == "drawn from 12 lines of size_curve.csv"
         assert run.rows["row"].isin([SCRATCH, C]).sum() == (8 if learned else 4), "shown all the same, under its name"
+
+
+def test_the_data_are_told_with_the_sizes_that_were_used(made_up):
+    assert "2 or 8 or 32 or 40 of the target, 24 test mixtures in each of 2 rotations" in computed(made_up).data
 
 
 def test_without_the_smallest_size_nothing_is_said_of_its_gain(made_up):

@@ -8,18 +8,12 @@ import torch
 from companion.papers.diment2017 import schemes
 from companion.papers.diment2017.learning import tagger_of
 from companion.transfer.schemes import SCHEMES
-from papers.diment2017.tiny import UNITS
+from papers.diment2017.tiny import UNITS, equal
 
 PUBLISHED = ("from scratch", "a", "b", "c")
 F, H = 20, 100
 LOWER, UPPER, WIDE, OUTPUT = 4 * H * (F + H + 1), 4 * H * (H + H + 1), 4 * H * (2 * H + H + 1), H + 1
 """Parameters of Keras' layers by hand: four gates, each with weights of its inputs, of all units, and a bias."""
-
-
-def same(one, other) -> bool:
-    """Whether all of two layers is equal, bit by bit, normalisation included."""
-    values = other.state_dict()
-    return all(torch.equal(value, values[name]) for name, value in one.state_dict().items())
 
 
 def differ(one, other) -> bool:
@@ -38,12 +32,12 @@ def test_figure_1(trained, sources):
         assert made.network.upper.weights[0].shape == (4 * UNITS, n_lower * UNITS)
         assert made.network.output.weight.shape == (1, UNITS)
 
-    assert same(a.first, source)
-    assert not same(a.first, other)
+    assert equal(a.first, source)
+    assert not equal(a.first, other)
     for made in (b, c):
         for when in (made.first, made.network):
-            assert same(when.lower[0], source.lower[0]), "frozen: the source's before training and after"
-    assert same(c.network.lower[0], b.network.lower[0])
+            assert equal(when.lower[0], source.lower[0]), "frozen: the source's before training and after"
+    assert equal(c.network.lower[0], b.network.lower[0])
     for new in (scratch.first.lower[0], c.first.lower[1]):
         assert differ(new, source.lower[0])
     for made in (scratch, b):
@@ -120,4 +114,4 @@ def test_the_table_says_what_training_does(trained, sources, found):
         made = trained.target(name, known[scheme.layer])
         table = layers[layers["scheme"] == name]
         for row, before, after in zip(table.itertuples(), layers_of(made.first), layers_of(made.network), strict=True):
-            assert same(before, after) != row.learns, row
+            assert equal(before, after) != row.learns, row

@@ -5,39 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from companion.datasets.synthetic.rare import SyntheticRare
-from companion.events import author_of
 from companion.papers.diment2017 import transfer
 from companion.papers.diment2017.learning import TargetSettings
-from companion.papers.diment2017.scored import test_set as tests_of
 from companion.results.criteria import load_class_mapping, load_criteria
 from companion.results.published import load_published
 from companion.results.rows import KEY
 from companion.results.verdict import Reader, Verdict, published_rows, verdict
-from papers.diment2017.tiny import World
+from papers.diment2017.made_up import N, right_in, rows_of, system
 
 PUBLISHED, CRITERIA = load_published(), load_criteria()
 IDS = {"from scratch": "C151", "a": "C152", "b": "C153", "c": "C154", "full": "C155"}
 CLAIMS = {"C158": "a", "C159": "b", "C160": "c"}
-N = 24
-"""Test mixtures of a rotation."""
-
-
-def rows_of(findings):
-    """Rows by item, row and column; no two have the same words."""
-    found = {(line["item"], line["row"], line["column"]): line for line in findings.rows.lines}
-    assert len(found) == len(findings.rows.lines)
-    return found
-
-
-def system(scheme, heard):
-    """Training from scratch with many mixtures has a name of its own here."""
-    return "full" if heard.n_mixtures == 8 else scheme
-
-
-def right_in(**counts):
-    """Systems that are right in so many of a rotation's 24 mixtures, the first ones; others in half of them."""
-    return lambda scheme, heard: heard.right(heard.first(counts.get(system(scheme, heard).replace(" ", "_"), N // 2)))
 
 
 def published_value(rows, name):
@@ -55,11 +33,11 @@ def judged(run) -> dict[str, Verdict | None]:
 
 
 def test_each_system_has_its_own_row_of_the_published_table(made_up):
-    counts = {"from_scratch": 12, "a": 15, "b": 10, "c": 21, "full": 23}
-    rows = rows_of(transfer.compute(made_up(said=right_in(**counts))))
+    counts = {"from scratch": 12, "a": 15, "b": 10, "c": 21, "full": 23}
+    rows = rows_of(transfer.compute(made_up(said=right_in(counts))))
     for name, published in IDS.items():
         row = published_value(rows, published)
-        assert row["value"] == pytest.approx(100 * counts[name.replace(" ", "_")] / N)
+        assert row["value"] == pytest.approx(100 * counts[name] / N)
         assert row["measure"] == PUBLISHED.loc[published, "measure"]
         assert row["n_seeds"] == (2 if name == "full" else 3)
         assert row["ci_low"] < row["value"] < row["ci_high"]
@@ -74,11 +52,10 @@ def test_a_system_that_is_always_right_has_all_in_its_own_row_and_nothing_elsewh
     rows = rows_of(transfer.compute(made_up(by_event=True, said=said)))
     found = {name: published_value(rows, published)["value"] for name, published in IDS.items()}
     assert found == pytest.approx({name: 100.0 * (name == best) for name in IDS})
-    own = {"full": "full 1800: from scratch"}.get(best, best)
-    for (item, row, _), line in rows.items():
+    own = {"full": transfer.FULL}.get(best, best)
+    for (item, row, column), line in rows.items():
         if item == "By event":
-            expected = best if row in ("from scratch", "a", "b", "c") else "full"
-            assert line["value"] == pytest.approx(100.0 * (expected == best and row == own))
+            assert line["value"] == pytest.approx(100.0 * (row == own)), (row, column)
 
 
 def test_rotations_and_seeds_count_alike(made_up):
@@ -138,7 +115,7 @@ def test_x09_is_the_middle_of_few_mixtures_and_many(made_up, run_of, n, words):
     def said(scheme, heard):
         if n == 18 and scheme == "c":  # as often right, elsewhere
             return heard.right(~heard.first(6))
-        return right_in(from_scratch=12, full=24, c=n)(scheme, heard)
+        return right_in({"full": 24, "c": n})(scheme, heard)
 
     found = judged(run_of(transfer, transfer.compute(made_up(said=said))))["X09"]
     assert found.words == words
@@ -166,15 +143,17 @@ def test_a_source_that_was_not_learned_answers_for_no_transfer(made_up, run_of):
     assert {name for name, found in not_learned.items() if found} == {"C151", "C155"}
 
 
-@pytest.mark.parametrize(("full", "answered"), [(15, False), (16, True)])
-def test_a_target_that_all_data_did_not_teach_answers_for_nothing(made_up, run_of, full, answered):
-    """From scratch with many mixtures 15 of 24 are right, or 16, where 65 % are asked for."""
-    findings = transfer.compute(made_up(said=right_in(full=full, c=20), bound=0.65))
+@pytest.mark.parametrize(("n", "accuracy"), [(16, 0.95), (15, 0.95), (15, 0.5)])
+def test_a_target_that_not_even_many_mixtures_taught_answers_for_nothing(made_up, run_of, n, accuracy):
+    """Two thirds right with many mixtures, or less: whatever few of them did, it is shown under another name."""
+    said = right_in({"c": 23, "full": n})
+    findings = transfer.compute(made_up(said=said, bound=0.65, accuracy=[accuracy] * 2))
+    answered = {name for name, found in judged(run_of(transfer, findings)).items() if found}
+    assert answered == ({*IDS.values(), *CLAIMS, "X09"} if n == 16 else set())
     rows = rows_of(findings)
-    assert any(found for found in judged(run_of(transfer, findings)).values()) is answered
-    assert rows["Bound", "from scratch, all data", transfer.COLUMN]["value"] == pytest.approx(100 * full / N)
-    item = "Table1" if answered else "Table1, target not learned"
-    assert rows[item, transfer.ROWS["c"], transfer.COLUMN]["value"] == pytest.approx(100 * 20 / N)
+    assert rows["Bound", "from scratch, all data", transfer.COLUMN]["value"] == pytest.approx(100 * n / N)
+    item = "Table1" if n == 16 else "Table1, target not learned"
+    assert rows[item, transfer.ROWS["c"], transfer.COLUMN]["value"] == pytest.approx(100 * 23 / N)
 
 
 @pytest.mark.parametrize("schemes", [("from scratch", "a"), ("from scratch", "b, tuned"), ("from scratch", "d")])
@@ -198,116 +177,12 @@ def test_accuracy_of_source_taggers_is_that_of_all(made_up):
 
 def test_other_schemes_are_compared_and_answer_nothing(made_up, run_of):
     schemes = ("from scratch", "b, tuned", "c, from scratch")
-    findings = transfer.compute(made_up(schemes=schemes, said=right_in(from_scratch=6, **{"b,_tuned": 18})))
+    findings = transfer.compute(made_up(schemes=schemes, said=right_in({"from scratch": 6, "b, tuned": 18})))
     rows = rows_of(findings)
-    assert rows["Other schemes", "low-level fix, the rest tuned from the source", transfer.COLUMN][
-        "value"
-    ] == pytest.approx(75)
+    other = rows["Other schemes", "low-level fix, the rest tuned from the source", transfer.COLUMN]
+    assert other["value"] == pytest.approx(75)
     assert rows["Paired", f"b, tuned - {transfer.ROWS['from scratch']}", transfer.COLUMN]["value"] == pytest.approx(50)
     assert {name for name, found in judged(run_of(transfer, findings)).items() if found} == {"C151", "C155"}
-
-
-# Control, and where events are missed
-
-
-def test_false_alarms_are_counted_where_the_target_is_not(made_up):
-    """Every event of the target is found; of six other events in a rotation, so many are taken for it."""
-    alarms = {"from scratch": 6, "a": 0, "b": 3, "c": 1, "full": 2}
-
-    def said(scheme, heard):
-        if heard.part == "test":
-            return heard.right(heard.first(3))
-        other = np.cumsum(~heard.labels) <= alarms[system(scheme, heard)]
-        return np.where(heard.labels | other, 0.9, 0.1)
-
-    rows = rows_of(transfer.compute(made_up(said=said)))
-    found = {row: line for (item, row, _), line in rows.items() if item == "Control"}
-    names = {"full": "full 1800: from scratch"}
-    assert {row: line["value"] for row, line in found.items()} == pytest.approx(
-        {names.get(name, name): 100 * n / 6 for name, n in alarms.items()}
-    )
-    assert {line["n_clips"] for line in found.values()} == {12}
-    assert {line["measure"] for line in found.values()} == {"false alarms %"}
-
-
-def test_without_a_control_nothing_is_said_of_one(made_up):
-    without = {"n_test": N, "n_control": 0}
-    findings = transfer.compute(made_up(target=without, full=without))
-    assert not [line for line in findings.rows.lines if line["item"] == "Control"]
-    assert "control_predictions" not in findings.tables
-
-
-@pytest.mark.parametrize("ratio", [-6.0, 0.0, 6.0])
-def test_events_are_told_apart_by_their_ratio(made_up, ratio):
-    findings = transfer.compute(made_up(by_event=True, said=lambda scheme, heard: heard.right(heard.ratio == ratio)))
-    found = {column: line["value"] for (item, row, column), line in rows_of(findings).items()
-             if (item, row) == ("By event", "c") and "dB" in column}  # fmt: skip
-    assert found == pytest.approx({f"event at {one:+g} dB": 100.0 * (one == ratio) for one in (-6.0, 0.0, 6.0)})
-
-
-@pytest.mark.parametrize("third", [0, 1, 2, None])
-def test_events_are_told_apart_by_their_onset(made_up, third):
-    """In thirds of the time between the first onset of any mixture and the last; None: only mixtures without one."""
-    tests = tests_of(World(), TargetSettings(n_test=N), "test", 2)
-    onset = tests.table["onset"]
-    edges = onset.min() + np.ptp(onset.dropna()) / 3 * np.arange(4) + [-1, 0, 0, 1]
-
-    def said(scheme, heard):
-        within = np.isnan(heard.onset) if third is None else (heard.onset > edges[third]) & (
-            heard.onset <= edges[third + 1])  # fmt: skip
-        return heard.right(within)
-
-    rows = rows_of(transfer.compute(made_up(by_event=True, said=said)))
-    columns = ("onset in the first third", "onset in the second third", "onset in the last third", "no event")
-    found = [rows["By event", "c", column]["value"] for column in columns]
-    assert found == pytest.approx([100.0 * (i == (3 if third is None else third)) for i in range(4)])
-    assert sum(rows["By event", "c", column]["n_clips"] for column in columns) == 2 * N
-
-
-# Test mixtures
-
-
-def test_the_table_of_test_mixtures_says_what_they_are(world):
-    settings = TargetSettings(n_test=10, n_control=6)
-    for part, n in (("test", 10), ("control", 6)):
-        tests = tests_of(world, settings, part, 2)
-        assert tests.table["rotation"].tolist() == [0] * n + [1] * n
-        assert tests.labels.sum() == n, "half of each"
-        for line, clip in zip(tests.table.itertuples(), tests.clips, strict=True):
-            assert (line.clip, line.label) == (clip.id, bool(clip.weak))
-            assert clip.id.startswith(f"target-test-{line.rotation}")
-            assert math.isnan(line.onset) == math.isnan(line.ratio_db) == (not clip.weak)
-            assert not clip.weak or line.onset == pytest.approx(clip.strong[0].onset)
-
-
-def test_predictions_are_kept_beside_their_mixtures(made_up):
-    findings = transfer.compute(made_up(said=right_in(c=N)))
-    table = findings.tables["test_predictions"]
-    assert len(table) == 2 * N
-    for run in range(3):
-        assert ((table[f"c | run {run}"] > 0.5) == table["label"]).all()
-        assert ((table[f"a | run {run}"] > 0.5) == table["label"]).mean() == 0.5
-    assert len(findings.tables["control_predictions"]) == 24
-
-
-def test_tested_sounds_are_in_no_training_and_counted_by_recording():
-    """In the world of the demo too: no recording and no author of a test mixture trains either task."""
-    for sounds in (SyntheticRare(0), World()):
-        for rotation in range(sounds.rotations):
-            test, *others = (
-                sounds.pool(task, part, rotation)
-                for task, part in (
-                    ("target", "test"),
-                    ("target", "train"),
-                    *(("source", p) for p in sounds.parts("source")),
-                )
-            )
-            for other in others:
-                assert not {row.recording for row in test.cuts} & {row.recording for row in other.cuts}
-                assert not {author_of(row) for row in test.cuts} & {author_of(row) for row in other.cuts}
-    tests = tests_of(World(), TargetSettings(n_test=N), "test", 2)
-    heard = {name for clip in tests.clips for name in clip.recording.split("+")}
-    assert tests.units.n_recordings == len(heard)
 
 
 # Seeds, rotations, sources
@@ -350,3 +225,4 @@ def test_many_mixtures_are_learned_with_settings_of_their_own(made_up):
     transfer.compute(task)
     settings = {(a[5], a[2].epochs) for name, a in task.asked if name == "train_target"}
     assert settings == {(6, 2), (8, 7)}
+    assert "8 training mixtures of the source, 6 or 8 of the target" in transfer.words(task, (6, 8))

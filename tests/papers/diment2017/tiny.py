@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from companion.audio import Audio
 from companion.datasets.base import Clip
@@ -23,7 +25,7 @@ TARGET = TargetSettings(epochs=2, batch_size=4, n_test=8, n_control=6)
 
 TINY: dict[str, Any] = {
     "common": COMMON, "source": SOURCE, "target": TARGET, "full": TARGET, "n_limited": 6, "n_full": 8,
-    "rotations": 2, "n_sources": 2, "n_seeds": 3, "n_full_seeds": 2,
+    "rotations": 2, "n_sources": 2, "n_seeds": 3, "n_full_seeds": 2, "bound": 0.0,
 }  # fmt: skip
 """Settings of the chapter on transfer, and of that on samples but for its sizes."""
 
@@ -79,3 +81,9 @@ class World(SyntheticRare):
     def _digest(self) -> str:
         """Looked for hundreds of times."""
         return f"{super().fingerprint()} {self.labels} {self.noise}"
+
+
+def equal(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks, or layers, are equal bit by bit, normalisation included."""
+    values = other.state_dict()
+    return all(torch.equal(value, values[name]) for name, value in one.state_dict().items())

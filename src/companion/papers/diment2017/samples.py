@@ -73,7 +73,8 @@ def compute(task: Task) -> Findings:
     if SMALLEST in gains and 32 in gains:
         column = f"gain at 32 - gain at {SMALLEST}"
         scores.difference(gains[32] - gains[SMALLEST], "Prose", f"{c} - {scratch}", column)
-    return Findings(rows, {"size_curve": pd.DataFrame(lines)}, transfer.words(task), tests.units.n_recordings, seeds)
+    data = transfer.words(task, settings.sizes)
+    return Findings(rows, {"size_curve": pd.DataFrame(lines)}, data, tests.units.n_recordings, seeds)
 
 
 def curve_names(learned: bool) -> tuple[str, str]:

@@ -4,7 +4,7 @@ A tagger learns the source task; then it, or its first layer, is the start of on
 mixtures. Every mixture of the target task is tested by networks that heard neither its recordings nor their authors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,7 @@ def said(
 
 
 def compute(task: Task) -> Findings:
-    """Rows, and the tables ``predictions``, ``control``, ``source``, ``source_curve``, ``onset`` and ``counts``."""
+    """Rows, and the tables ``test_predictions``, ``control_predictions``, ``source_curves`` and ``counts``."""
     settings: TransferSettings = task.settings
     sounds, rows = task.inputs["sounds"], Rows()
     parts: tuple[TestPart, ...] = ("test", "control") if settings.target.n_control else ("test",)
@@ -169,17 +169,18 @@ def compute(task: Task) -> Findings:
     tables = {f"{part}_predictions": scores[part].table() for part in parts} | {"counts": sounds.counts()}
     tables |= source_tables(task)
     n_recordings = scores["test"].tests.units.n_recordings
-    return Findings(rows, tables, words(task), n_recordings, task.seeds(settings.n_seeds))
+    data = words(task, (settings.n_limited, settings.n_full))
+    return Findings(rows, tables, data, n_recordings, task.seeds(settings.n_seeds))
 
 
-def words(task: Task) -> str:
-    """The data in words."""
+def words(task: Task, sizes: Sequence[int]) -> str:
+    """The data in words; sizes are those of training sets of the target task."""
     settings, sounds = task.settings, task.inputs["sounds"]
     source, target = (sounds.targets[name] for name in ("source", "target"))
     return (
         f"{source} to {target} in mixtures of {sounds.corpus.name}: {settings.source.n_train} training mixtures of the "
-        f"source, {settings.n_limited} or {settings.n_full} of the target, {settings.target.n_test} test mixtures in "
-        f"each of {settings.rotations} rotations"
+        f"source, {' or '.join(map(str, sizes))} of the target, {settings.target.n_test} test mixtures in each of "
+        f"{settings.rotations} rotations"
     )
 
 
