@@ -70,6 +70,14 @@ def test_a_recording_without_an_event_is_itself_times_the_factor():
     np.testing.assert_allclose(render(over("even"), source, RATE), 0.2 * CLIPS["even"][100 : 100 + N], rtol=1e-6)
 
 
+def test_layers_are_heard_at_the_same_time():
+    one, other, third = over("even"), over("rising"), over("bang", "cry", fade=100)
+    together = replace(one, bed=replace(one.bed, beside=(other.bed, third.bed)))
+    apart = sum(render(recipe, source, RATE) for recipe in (one, other, third))
+    np.testing.assert_allclose(render(together, source, RATE), apart, rtol=1e-5, atol=1e-7)
+    assert together.bed.clips == ("even", "rising", "bang", "cry")
+
+
 def test_only_what_would_clip_is_scaled_further():
     loud = render(over("loud", event=row("bang"), ratio=20.0, gain=1.0), source, RATE)
     assert np.abs(loud).max() == pytest.approx(PEAK)
@@ -197,6 +205,17 @@ def test_a_background_is_one_place_and_no_recording_follows_itself_while_others_
     assert {frozenset(names) for names in clips} == {frozenset({"even"}), frozenset({"rising", "loud"})}
     for names in clips:
         assert abs(names.count("rising") - names.count("loud")) <= 1 or "even" in names
+
+
+def test_a_chain_of_one_recording_comes_round_again_in_every_layer():
+    layered = replace(FADED, crossfade=Crossfade((1.0, 2.0), 0.25, recordings=1, layers=3))
+    draw = RareDraw(POOL, layered, RATE)
+    for recipe in draw.recipes("x", "test", 10, np.random.default_rng(0)):
+        chains = (recipe.bed, *recipe.bed.beside)
+        assert len(chains) == 3
+        assert all(len({stretch.clip for stretch in chain.stretches}) == 1 for chain in chains)
+        assert all(len({stretch.level_db for stretch in chain.stretches}) == 1 for chain in chains)
+        assert all(chain.n_samples >= N for chain in chains)
 
 
 def test_the_control_pastes_other_events_where_there_is_no_target():

@@ -19,20 +19,20 @@ class Crossfade:
     """How a background is put together where no recording is long enough: stretches that fade into each other.
 
     Args:
-        recordings: Recordings in one chain of stretches, which come round again; None for all of the place.
-        layers: Chains that are heard at the same time.
         stretch: Shortest and longest time that one recording is heard, seconds; uniform between them.
         fade: Seconds in which one gives way to the next.
         level_db: Lowest and highest level of the whole, relative to full scale; uniform between them.
         spread_db: Most that a single recording lies above or below that level; uniform.
+        recordings: Recordings in one chain of stretches, which come round again; None for all of the place.
+        layers: Chains that are heard at the same time.
     """
 
-    recordings: int | None = None
-    layers: int = 1
     stretch: tuple[float, float] = (3.0, 5.0)
     fade: float = 0.5
     level_db: tuple[float, float] = (-40.0, -28.0)
     spread_db: float = 3.0
+    recordings: int | None = None
+    layers: int = 1
 
 
 @dataclass(frozen=True)
