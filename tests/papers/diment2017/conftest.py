@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -22,11 +23,18 @@ from papers.diment2017.tiny import COMMON, SOURCE, TARGET, TINY, World
 from worlds import with_inputs
 
 
-@pytest.fixture(scope="session", autouse=True)
-def single_precision() -> Iterator[None]:
+@contextmanager
+def in_single_precision() -> Iterator[pytest.MonkeyPatch]:
     """The same precision on every processor, so that outputs can be compared with a network's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("companion.training.device.fast_bfloat16", lambda: False)
+        yield patch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def single_precision() -> Iterator[None]:
+    """For the tests of this paper, and for no others that follow."""
+    with in_single_precision():
         yield
 
 
@@ -52,7 +60,7 @@ def world() -> World:
 @pytest.fixture(scope="session")
 def sources(paper_cache: Path, world: World) -> list[Any]:
     """What was learned of the source task with the seeds 0 and 1."""
-    with pytest.MonkeyPatch.context() as patch:
+    with in_single_precision() as patch:
         patch.setenv("COMPANION_CACHE", str(paper_cache))
         return [Store().keep(learning.train_source, world, COMMON, SOURCE, "LSTM", 0, seed) for seed in (0, 1)]
 
