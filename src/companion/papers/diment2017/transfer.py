@@ -21,6 +21,7 @@ from companion.papers.diment2017.learning import (
     TargetSettings,
     TestPart,
     facts_of,
+    test_parts,
     train_source,
     train_target,
 )
@@ -142,15 +143,14 @@ def said(
     source = source_network(task, row.layer, seed) if learned else None
     known = (task.inputs["sounds"], task.settings.common, settings, scheme, source, n_mixtures)
     kept = [task.keep(train_target, *known, rotation, seed) for rotation in range(task.settings.rotations)]
-    parts: tuple[TestPart, ...] = ("test", "control") if settings.n_control else ("test",)
-    return {part: np.concatenate([one[part] for one in kept]) for part in parts}
+    return {part: np.concatenate([one[part] for one in kept]) for part in test_parts(settings)}
 
 
 def compute(task: Task) -> Findings:
     """Rows, and the tables ``test_predictions``, ``control_predictions``, ``source_curves`` and ``counts``."""
     settings: TransferSettings = task.settings
     sounds, rows = task.inputs["sounds"], Rows()
-    parts: tuple[TestPart, ...] = ("test", "control") if settings.target.n_control else ("test",)
+    parts = test_parts(settings.target)
     scores = {part: Scores(test_set(sounds, settings.target, part, settings.rotations), rows) for part in parts}
     learned = source_rows(rows, task)
     for scheme in settings.schemes:
