@@ -34,11 +34,21 @@ LOOKS: dict[str, dict[str, Any]] = {
 """How a layer begins, which is also written inside its box."""
 WIDE, HIGH, STEP = 1.5, 0.62, 1.0
 
+HEADS = {
+    **dict.fromkeys(("Table1", "Other schemes", "Control", "Paired", "Bound"), ("training", "scored on")),
+    "Source task": ("lower layer", "scored on"),
+    "By event": ("training", "mixtures"),
+    "Fig2": ("network", "learned from"),
+    "samples/Paired": ("networks", "learned from"),
+}
+"""What the rows and columns of every item are."""
+
 
 class Page(page.Page):
     """A chapter page of this paper."""
 
     experiment: Experiment
+    heads = HEADS
 
     def schemes(self, names: Sequence[str] = ("from scratch", "a", "b", "c")) -> Shown:
         """Fig. 1, drawn from the table of layers."""
