@@ -94,9 +94,13 @@ PROFILES: Mapping[str, TransferSettings] = {
         n_seeds=1,
         n_full_seeds=1,
     ),
-    # Chosen on mixtures of the source task alone, before any mixture of the target's was rendered. Averages of sixteen
-    # frames, sigmoid gates, a forget bias of 3 above, twice the rate and a curriculum of excerpts: with the published
-    # settings the source was not learned in the time there was (held-out accuracy 68 % after five core-minutes).
+    # Chosen on mixtures of the source task alone. Averages of sixteen frames, sigmoid gates, a forget bias of 3 above,
+    # twice the rate, shorter gradients and excerpts first: with the published settings the source was not learned in
+    # the time there was (held-out accuracy 68 % after five core-minutes).
+    # A first recorded run had the source learned so, but the target from whole mixtures, and no network learned it.
+    # Then, on the source task again: 600 mixtures and 30 epochs of whole ones, as the target had, 60 %; with excerpts,
+    # 90 epochs, 95 %. With 36 mixtures from scratch it is chance both ways (52 % after 300 epochs whole, 51 % with
+    # excerpts), and the loss is next to nothing after 20. So every network learns from excerpts first now.
     "esc50": TransferSettings(
         common=CommonSettings(
             sounds=SoundSettings(name="esc50", averaged=16),
@@ -111,8 +115,24 @@ PROFILES: Mapping[str, TransferSettings] = {
             n_train=3000,
             n_test=300,
         ),
-        target=TargetSettings(n_test=200, n_control=100),
-        full=TargetSettings(epochs=30, n_test=200, n_control=100),
+        target=TargetSettings(
+            epochs=120,
+            lr=2e-3,
+            clip_norm=1.0,
+            falling=True,
+            excerpts=((7.0, 35), (15.0, 20)),
+            n_test=200,
+            n_control=100,
+        ),
+        full=TargetSettings(
+            epochs=90,
+            lr=2e-3,
+            clip_norm=1.0,
+            falling=True,
+            excerpts=((7.0, 25), (15.0, 15)),
+            n_test=200,
+            n_control=100,
+        ),
         n_full=600,
         rotations=5,
         n_sources=3,
