@@ -81,15 +81,18 @@ class TransferSettings(Settings):
     bound: float = 0.65
 
 
+STEPS: dict[str, Any] = {"lr": 5e-3, "clip_norm": 1.0, "falling": True}
 PROFILES: Mapping[str, TransferSettings] = {
     "demo": TransferSettings(
         common=CommonSettings(
             sounds=SoundSettings(name="synthetic", averaged=16),
             tagger=TaggerSettings(units=24, gates="sigmoid", masks="clip", forget_bias=(1.0, 3.0)),
         ),
-        source=SourceSettings(epochs=12, n_train=200, n_validation=60, n_test=60),
-        target=TargetSettings(epochs=40, n_test=60, n_control=20),
-        full=TargetSettings(epochs=12, n_test=60, n_control=20),
+        source=SourceSettings(
+            **STEPS, epochs=30, excerpts=((1.5, 12), (3.0, 6)), n_train=200, n_validation=60, n_test=60
+        ),
+        target=TargetSettings(**STEPS, epochs=60, excerpts=((1.5, 24), (3.0, 12)), n_test=60, n_control=20),
+        full=TargetSettings(**STEPS, epochs=30, excerpts=((1.5, 12), (3.0, 6)), n_test=60, n_control=20),
         n_full=120,
         n_seeds=1,
         n_full_seeds=1,
