@@ -35,7 +35,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 WIDE, HIGH, STEP = 1.5, 0.62, 1.0
 
 HEADS = {
-    **dict.fromkeys(("Table1", "Other schemes", "Control", "Paired", "Bound"), ("training", "scored on")),
+    **dict.fromkeys(
+        ("Table1", "Other schemes", "Other sources", "Control", "Paired", "Bound"), ("training", "scored on")
+    ),
     "Source task": ("lower layer", "scored on"),
     "By event": ("training", "mixtures"),
     "Fig2": ("network", "learned from"),
