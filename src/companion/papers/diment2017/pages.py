@@ -74,6 +74,11 @@ class Page(page.Page):
         shown = [self.table(item, f"{item}: accuracy on test mixtures") for item in items if item.startswith("Table1")]
         return stacked(shown)
 
+    def other_sources(self) -> Shown:
+        """The same transfer from other sources, where the run tried any."""
+        items = [item for item in self.evidence.run.rows["item"].unique() if item.startswith("Other sources")]
+        return stacked([self.table(item, f"{item}: accuracy on test mixtures") for item in items])
+
     def sounds(self) -> Shown:
         """How many recordings and authors are in each part of both tasks, folded."""
         counts = self.evidence.run.table("counts")
