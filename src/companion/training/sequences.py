@@ -1,0 +1,105 @@
+"""Recordings with sequences of tokens as training examples, and how many tokens a network gets wrong."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from companion.errors import DataError, ParameterError
+from companion.evaluation.boundaries import Tokens, best_path, excerpt
+from companion.losses.ctc import sequence_nll
+
+
+class Sequences:
+    """Training examples: frames of recordings in, tokens with their frames out.
+
+    Recordings are cut into pieces of one length, one after the other. What is left at the end is a piece, too, if it
+    is long enough to be worth a step; then it shares batches with pieces of its length only, so nothing is padded.
+
+    Args:
+        features: Feature of each recording. Shape: ``(T, F)`` each.
+        tokens: Token and frame of each boundary of the recording. Shape: ``(L, 2)`` each.
+        length: Frames of a piece; None for whole recordings.
+        shortest: Frames that a last piece must have; recordings shorter than that are kept whole.
+        names: Recordings as an error names them.
+
+    Raises:
+        DataError: Features and tokens do not belong together, or nothing is left to learn from.
+        ParameterError: A length without frames.
+
+    Source: Wang, Metze 2017, section 3.2 (sequences of 500 frames; what becomes of the ends is open).
+    """
+
+    def __init__(
+        self,
+        features: Sequence[NDArray[np.float32]],
+        tokens: Sequence[Tokens],
+        length: int | None = 500,
+        *,
+        shortest: int = 20,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        if len(features) != len(tokens) or not len(features):
+            raise DataError(
+                f"features of {len(features)} recordings and tokens of {len(tokens)}",
+                expected="one recording or more, and as many of each",
+            )
+        if (length is not None and length < 1) or shortest < 1:
+            raise ParameterError(f"pieces of {length} frames, {shortest} at least", expected="1 or more")
+        self.names = [str(number) for number in range(len(features))] if names is None else list(names)
+        self.features, self.tokens = features, tokens
+        self.pieces = [
+            (number, start, min(start + (length or len(frames)), len(frames)))
+            for number, frames in enumerate(features)
+            for start in range(0, len(frames), length or max(1, len(frames)))
+            if start == 0 or len(frames) - start >= shortest
+        ]
+        self.lengths = [stop - start for _, start, stop in self.pieces]
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Frames, and tokens with their frames padded by zeros. Shape: ``(B, T, F)`` and ``(B, L, 2)``."""
+        chosen = [self.pieces[int(i)] for i in indices]
+        x = np.stack([self.features[number][start:stop] for number, start, stop in chosen])
+        said = [excerpt(self.tokens[number], start, stop - start) for number, start, stop in chosen]
+        target = np.zeros((len(said), max(map(len, said)), 2), dtype=np.int64)
+        for row, tokens in zip(target, said, strict=True):
+            row[: len(tokens)] = tokens
+        return torch.from_numpy(x), torch.from_numpy(target)
+
+    def check(self, n_tokens: int, tolerance: int | None) -> None:
+        """Every piece can say its tokens.
+
+        Args:
+            n_tokens: Size of the vocabulary.
+            tolerance: As for the loss.
+
+        Raises:
+            DataError: One cannot; names it.
+        """
+        for index, (number, start, _) in enumerate(self.pieces):
+            x, target = self.batch(np.array([index]))
+            level = torch.zeros(*x.shape[:2], n_tokens).log_softmax(-1)
+            sequence_nll(level, target, tolerance=tolerance, names=[f"{self.names[number]} from frame {start} on"])
+
+
+@torch.inference_mode()
+def decode(network: nn.Module, features: Sequence[NDArray[np.float32]], fabric: Fabric) -> list[Tokens]:
+    """Best paths of whole recordings, one at a time: what is heard beside a recording cannot matter.
+
+    Args:
+        network: From ``(B, T, F)`` to log-probabilities ``(B, T, V)``; in evaluation mode on the device of ``fabric``.
+        features: Feature of each recording. Shape: ``(T, F)`` each.
+        fabric: Device and precision.
+
+    Returns:
+        Token and frame of each boundary. Shape: ``(L, 2)`` each.
+    """
+    said = []
+    for frames in features:
+        with fabric.autocast():
+            outputs = network(fabric.to_device(torch.from_numpy(np.asarray(frames)[None])))
+        said.append(best_path(outputs[0].float().cpu().numpy()))
+    return said
