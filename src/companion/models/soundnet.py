@@ -5,7 +5,7 @@ of kernel 8 without padding where that table prints filters of 4.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -47,6 +47,18 @@ class Output(NamedTuple):
     scenes: Tensor
 
 
+@runtime_checkable
+class Stepwise(Protocol):
+    """A layer that can be read off at several steps."""
+
+    endings: tuple[str, ...]
+    """What is added to its name for each of them."""
+
+    def stages(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What it makes of the layer below, step by step; the last is handed on."""
+        ...
+
+
 class ConvLayer(nn.Module):
     """Convolution in time, batch normalisation, ReLU.
 
@@ -56,7 +68,7 @@ class ConvLayer(nn.Module):
         kernel: Filter size; the input is padded by half of it, and the frame rate halves.
     """
 
-    endings = ("-linear", "-BN", "")
+    endings: tuple[str, ...] = ("-linear", "-BN", "")
 
     def __init__(self, maps_in: int, maps_out: int, kernel: int) -> None:
         super().__init__()
@@ -101,8 +113,7 @@ def trunk_layers(
 
 def endings(layer: nn.Module) -> tuple[str, ...]:
     """What is added to a layer's name for each of its steps that can be read off; the last step is handed on."""
-    found: tuple[str, ...] = getattr(layer, "endings", ("",))
-    return found
+    return layer.endings if isinstance(layer, Stepwise) else ("",)
 
 
 class WaveformNet(nn.Module):
@@ -150,7 +161,7 @@ class WaveformNet(nn.Module):
         hidden, last = x.unsqueeze(1), max((self.layers.index(layer) for layer in wanted), default=-1)
         for layer in self.layers[: last + 1]:
             module = self.trunk[layer]
-            stages = module.stages(hidden) if hasattr(module, "stages") else (module(hidden),)
+            stages = module.stages(hidden) if isinstance(module, Stepwise) else (module(hidden),)
             found |= {layer + ending: stage for ending, stage in zip(endings(module), stages, strict=True)}
             hidden = stages[-1]
         return {name: found[name].transpose(1, 2) for name in names}
