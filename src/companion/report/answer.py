@@ -90,7 +90,8 @@ class Answer:
             holding = sum(judge([pair]) == HOLDS for pair in pairs)
             least = self._interval(nearest(pairs))
             return f"{holding} of {len(pairs)} hold; nearest to failing {least} {self.finding.unit}"
-        return f"{', '.join(self._interval(found) for found in known)} {self.finding.unit}"
+        shown = dict.fromkeys(self._interval(found) for found in known)  # a band has two ends and one number
+        return f"{', '.join(shown)} {self.finding.unit}"
 
     def _interval(self, found: Measured) -> str:
         if math.isnan(found.low):
