@@ -1,8 +1,8 @@
 """LIBLINEAR's linear SVM at its exact minimum where samples are many and features few: windows of clips, say.
 
 The model is that of `companion.probes.svm`. There its minimum is sought in inner products of samples, which is
-fastest while these are few; here in the weights, where a step costs as much as the squared number of features for every
-sample inside the margin. The objective is piecewise quadratic: Newton's method solves one piece after another, and an
+fastest while these are few; here in the weights, where a step costs the squared number of features for every sample
+that crosses the margin. The objective is piecewise quadratic: Newton's method solves one piece after another, and an
 exact search along each step makes it converge from anywhere.
 
 Source: Keerthi and DeCoste 2005, "A modified finite Newton method for fast solution of large scale linear SVMs", JMLR
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solve
+from scipy.linalg.lapack import dposv
 from scipy.optimize import brentq
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -96,30 +96,29 @@ def minimum(X: Array, signs: Array, C: float) -> tuple[Array, int]:
 
 
 def _machine(X: Array, gram: Array, sign: Array, C: float) -> tuple[Array, bool]:
-    """One machine's weights, from zero by Newton's steps; and whether they are at the minimum."""
+    """One machine's weights, from zero by Newton's steps; and whether they are at the minimum.
+
+    ``gram`` are the products of features over all samples, which are all inside the margin at first. From one step to
+    the next few samples cross it: their products are added and taken away.
+    """
     weights, slack, first = np.zeros(X.shape[1]), np.ones(len(X)), 0.0
+    inside, inner = np.ones(len(X), dtype=bool), gram.copy()
     for _ in range(MOST_STEPS):
         gradient = weights - 2 * C * (sign * np.maximum(0.0, slack)) @ X
         length = float(np.linalg.norm(gradient))
         first = first or length
         if length <= TOLERANCE * first:
             return weights, True
-        curved = 2 * C * _gram(X, gram, slack > 0.0)
+        came, went = X[(slack > 0.0) & ~inside], X[(slack <= 0.0) & inside]
+        inner += came.T @ came - went.T @ went
+        inside = slack > 0.0
+        curved = 2 * C * inner
         curved.flat[:: len(curved) + 1] += 1.0
-        change = -solve(curved, gradient, assume_a="pos", overwrite_a=True)
+        change = -dposv(curved.T, gradient, overwrite_a=1)[1]  # it is positive definite: one was added
         along = -sign * (X @ change)  # by which the slack changes
         t = _lowest(float(weights @ change), float(change @ change), slack, along, C)
         weights, slack = weights + t * change, slack + t * along
     return weights, False
-
-
-def _gram(X: Array, gram: Array, inside: NDArray[np.bool_]) -> Array:
-    """Products of features over the samples inside the margin, by whichever side is the smaller."""
-    if inside.mean() > 0.5:
-        out = X[~inside]
-        return np.asarray(gram - out.T @ out)
-    rows = X[inside]
-    return np.asarray(rows.T @ rows)
 
 
 def _lowest(linear: float, quadratic: float, slack: Array, along: Array, C: float) -> float:
