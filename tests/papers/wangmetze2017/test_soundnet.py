@@ -22,7 +22,10 @@ from companion.results.rows import Rows
 from companion.store import Value, Work
 from worlds import Disturbed, with_inputs
 
-TINY = {"width": 0.0625, "heard_seconds": 4.5, "layers": ("conv4", "pool5"), "control_layers": ("pool5",)}
+TINY = {
+    "width": 0.0625, "heard_seconds": 4.5, "layers": ("conv4", "pool5"), "control_layers": ("pool5",),
+    "C": 100.0,  # or a machine on an untrained network learns next to nothing
+}  # fmt: skip
 FOLD = 2
 
 
@@ -227,7 +230,26 @@ def test_the_published_protocol_has_windows_of_three_frames():
     assert (s.layer, s.C, s.scale, s.training_scale) == ("pool5", 0.01, 512, 256)
 
 
-def test_layers_are_classified_by_the_librarys_probe(world):
+def test_the_protocol_is_heard_twice_as_loud_as_in_training():
+    published, trained = soundnet.hearings(soundnet.PROFILES["esc50"])
+    assert (published.name, published.scale, published.seconds, published.layers) == (
+        "as published", 512, 10, ("pool5",))  # fmt: skip
+    assert (trained.name, trained.scale) == ("scaled as in training", 256)
+    assert not published.pooled
+    assert soundnet.whole(soundnet.PROFILES["esc50"], ["conv6"]) == Hearing("clip", ("conv6",), 5, 256, pooled=True)
+
+
+def test_every_part_is_made_by_itself():
+    s = soundnet.PROFILES["esc50"]
+    counts = {name: len(list(part.each(s, 0))) for name, part in soundnet.experiment.parts.items()}
+    assert counts == {"heard": 3, "protocol": 2 * 5, "layer": 6 * 2 + 3}
+    (last,) = soundnet.experiment.make(
+        "layer", {"network": "untrained SoundNet", "layer": "pool5"}, settings={**TINY, "clips_per_class": 5}
+    )
+    assert last == "layer network=untrained SoundNet layer=pool5 reading=max"
+
+
+def test_layers_are_classified_by_the_probe_of_every_page(world):
     rng = np.random.default_rng(0)
     clips = Clips.of(world)
     x = (np.eye(2)[clips.labels] + 0.7 * rng.normal(size=(len(clips.labels), 2))).astype(np.float32)

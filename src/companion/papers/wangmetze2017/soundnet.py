@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from companion.datasets.base import Dataset
 from companion.datasets.esc50 import straddling_recordings
-from companion.experiment import Experiment, Findings, Task
+from companion.experiment import Experiment, Findings, Part, Task
 from companion.papers.wangmetze2017.cells import Cell, Clips, Key, by_clip, by_windows, tables
 from companion.papers.wangmetze2017.listening import POOLINGS, Hearing, Weights, hear, published_weights
 from companion.profiles import Settings
@@ -101,14 +101,9 @@ def corpus(settings: SoundNetSettings, seed: int, data: Path) -> Dataset:
 
 def compute(task: Task) -> Findings:
     """Rows, and the tables ``predictions``, ``probes`` and ``folds``."""
-    s: SoundNetSettings = task.settings
     clips = Clips.of(task.inputs["corpus"])
-    weights = source(task)
-    control = Weights(width=weights.width, seed=task.seed + 1)
-    cells = dict(protocol_cells(task, clips, listened(task, weights, hearings(s))))
-    cells |= layer_cells(task, clips, SOUNDNET, listened(task, weights, [whole(s, s.layers)]), s.layers, POOLINGS)
-    heard = listened(task, control, [whole(s, s.control_layers)])
-    cells |= layer_cells(task, clips, UNTRAINED, heard, s.control_layers, POOLINGS[:1])
+    cells = dict(protocol_cells(task, clips))
+    cells |= layer_cells(task, clips)
     rows = Rows()
     result_rows(rows, clips, cells)
     crossing = straddling_recordings(clips.dataset.clips)
@@ -117,7 +112,7 @@ def compute(task: Task) -> Findings:
         result_rows(rows, clips, cells, kept, ", without recordings in two folds")
     data, n_recordings = clips.dataset, len(set(clips.recordings))
     words = f"{data.name}: {len(data.clips)} clips of {n_recordings} recordings in {len(data.classes)} classes and "
-    words += f"{len(data.folds)} folds; {weights.words}"
+    words += f"{len(data.folds)} folds; {source(task).words}"
     return Findings(rows, tables(clips, cells), words, n_recordings, task.seeds(1))
 
 
@@ -140,36 +135,57 @@ def whole(s: SoundNetSettings, layers: Sequence[str]) -> Hearing:
     return Hearing(WHOLE, tuple(layers), s.clip_seconds, s.training_scale, pooled=True)
 
 
-def listened(task: Task, weights: Weights, ways: Sequence[Hearing]) -> Kept:
-    """Features of every clip."""
-    return task.keep(hear, task.inputs["corpus"], weights, ways, mmap=True)
+def listened(task: Task, way: str) -> Kept:
+    """Features of every clip: for the ``protocol``, or pooled over the clip, by ``SoundNet`` or the untrained one."""
+    s, weights = task.settings, source(task)
+    control = Weights(width=weights.width, seed=task.seed + 1)
+    network, ways = {
+        "protocol": (weights, hearings(s)),
+        SOUNDNET: (weights, [whole(s, s.layers)]),
+        UNTRAINED: (control, [whole(s, s.control_layers)]),
+    }[way]
+    return task.keep(hear, task.inputs["corpus"], network, ways, mmap=True)
 
 
-def protocol_cells(task: Task, clips: Clips, heard: Kept) -> Iterator[tuple[Key, Cell]]:
+def protocol_cells(task: Task, clips: Clips) -> Iterator[tuple[Key, Cell]]:
     """SoundNet's own protocol, as published and as loud as in training."""
     s: SoundNetSettings = task.settings
     for way in (PUBLISHED, AS_TRAINED):
-        name = f"{way} | {s.layer}"
-        length = math.ceil(s.window_seconds / s.heard_seconds * heard[name].shape[1])
         predictions, failed = np.empty_like(clips.labels), 0
         for fold in np.unique(clips.folds):
-            found = task.keep(by_windows, heard, name, clips.labels, clips.folds, int(fold), length, s.C)
+            found = protocol_fold(task, clips, way, int(fold))
             predictions[clips.folds == fold] = found["predictions"]
             failed += found.facts["n_unconverged"]
         c = (s.C,) * len(clips.dataset.folds)
         yield Key(SOUNDNET, s.layer, f"windows, {way}"), Cell(predictions, c, n_unconverged=failed)
 
 
-def layer_cells(
-    task: Task, clips: Clips, network: str, heard: Kept, layers: Sequence[str], poolings: Sequence[str]
-) -> Iterator[tuple[Key, Cell]]:
-    """Every layer under every pooling over the clip."""
+def protocol_fold(task: Task, clips: Clips, way: str, fold: int) -> Kept:
+    """One fold of the protocol."""
+    s: SoundNetSettings = task.settings
+    heard, name = listened(task, "protocol"), f"{way} | {s.layer}"
+    length = math.ceil(s.window_seconds / s.heard_seconds * heard[name].shape[1])
+    return task.keep(by_windows, heard, name, clips.labels, clips.folds, fold, length, s.C)
+
+
+def layer_keys(s: SoundNetSettings) -> list[Key]:
+    """Every layer under every pooling, and the untrained network's under the first."""
+    keys = [Key(SOUNDNET, layer, pooling) for layer in s.layers for pooling in POOLINGS]
+    return keys + [Key(UNTRAINED, layer, POOLINGS[0]) for layer in s.control_layers]
+
+
+def layer_cells(task: Task, clips: Clips) -> Iterator[tuple[Key, Cell]]:
+    """Every layer as one representation a clip."""
+    for key in layer_keys(task.settings):
+        found = layer_kept(task, clips, key)
+        yield key, Cell(found["predictions"], tuple(found["c"].tolist()), **found.facts)
+
+
+def layer_kept(task: Task, clips: Clips, key: Key) -> Kept:
+    """One layer under one pooling."""
     s: SoundNetSettings = task.settings
     known = (clips.labels, clips.folds, clips.recordings, s.per_decade, s.patience)
-    for layer in layers:
-        for pooling in poolings:
-            found = task.keep(by_clip, heard, f"{WHOLE} | {layer} {pooling}", *known)
-            yield Key(network, layer, pooling), Cell(found["predictions"], tuple(found["c"].tolist()), **found.facts)
+    return task.keep(by_clip, listened(task, key.network), f"{WHOLE} | {key.layer} {key.reading}", *known)
 
 
 def result_rows(
@@ -215,5 +231,27 @@ def pairs(keys: Sequence[Key]) -> dict[tuple[str, str], tuple[Key, Key]]:
     return {place: ends for place, ends in wanted.items() if set(ends) <= set(keys)}
 
 
-experiment = Experiment(__name__, PROFILES, compute, inputs, evidence={"esc50": "official"})
+experiment = Experiment(
+    __name__,
+    PROFILES,
+    compute,
+    inputs,
+    {
+        "heard": Part(
+            lambda task, way: listened(task, way),
+            lambda s, seed: [{"way": w} for w in ("protocol", SOUNDNET, UNTRAINED)],
+        ),
+        "protocol": Part(
+            lambda task, way, fold: protocol_fold(task, Clips.of(task.inputs["corpus"]), way, fold),
+            lambda s, seed: [{"way": way, "fold": fold} for way in (PUBLISHED, AS_TRAINED) for fold in range(1, 6)],
+            after=("heard",),
+        ),
+        "layer": Part(
+            lambda task, **key: layer_kept(task, Clips.of(task.inputs["corpus"]), Key(**key)),
+            lambda s, seed: [key._asdict() for key in layer_keys(s)],
+            after=("heard",),
+        ),
+    },
+    evidence={"esc50": "official"},
+)
 run, find = experiment.run, experiment.find
