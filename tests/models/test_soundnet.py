@@ -164,6 +164,12 @@ def test_outputs_of_one_kind_alone_are_refused(kind, n_objects):
         kind(5, n_objects=n_objects)
 
 
+def test_a_network_of_other_classes_has_the_published_share_of_objects():
+    for kind in (SoundNet, SNF, SNR):
+        with torch.device("meta"):
+            assert (kind().n_objects, kind(3).n_objects, kind(7, n_objects=6).n_objects) == (1000, 2, 6)
+
+
 # The waveform
 
 

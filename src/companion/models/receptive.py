@@ -52,8 +52,8 @@ class Window:
     padding: int
 
     def n_outputs(self, n_inputs: int) -> int:
-        """Outputs for that many inputs; 0 where they are too few."""
-        return max(0, (n_inputs + 2 * self.padding - self.kernel) // self.stride + 1)
+        """Outputs for that many inputs; 0 where they are too few, or none: padding alone is no input."""
+        return max(0, (n_inputs + 2 * self.padding - self.kernel) // self.stride + 1) if n_inputs else 0
 
     def n_inputs(self, n_outputs: int) -> int:
         """The fewest inputs that give that many outputs."""

@@ -91,6 +91,18 @@ def n_maps(maps: int, width: float) -> int:
     return max(1, round(width * maps))
 
 
+def objects_among(n_classes: int, n_objects: int | None) -> int:
+    """Outputs that are objects; the others are scenes.
+
+    Raises:
+        ParameterError: All are of one kind.
+    """
+    found = round(n_classes * 1000 / 1401) if n_objects is None else n_objects
+    if not 0 < found < n_classes:
+        raise ParameterError(f"{found} objects among {n_classes} outputs", expected="some of each kind")
+    return found
+
+
 def trunk_layers(
     convolutions: Mapping[str, tuple[int, int]], pools: Mapping[str, int], width: float = 1.0
 ) -> nn.ModuleDict:
@@ -212,7 +224,7 @@ class SoundNet(WaveformNet):
 
     Args:
         n_classes: Outputs of both heads.
-        n_objects: Outputs of the first head; the others are scenes.
+        n_objects: Outputs of the first head; the others are scenes. None for the published share, 1000 of 1401.
         width: Factor on every number of feature maps but those of the heads; below 1 for demonstrations.
 
     Source:
@@ -221,10 +233,9 @@ class SoundNet(WaveformNet):
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, n_classes: int = 1401, *, n_objects: int = 1000, width: float = 1.0) -> None:
+    def __init__(self, n_classes: int = 1401, *, n_objects: int | None = None, width: float = 1.0) -> None:
         super().__init__()
-        if not 0 < n_objects < n_classes:
-            raise ParameterError(f"{n_objects} objects among {n_classes} outputs", expected="some of each kind")
+        n_objects = objects_among(n_classes, n_objects)
         self.n_classes, self.n_objects, self.width = n_classes, n_objects, width
         self.trunk = trunk_layers(CONVOLUTIONS, POOLS, width)
         maps = n_maps(CONVOLUTIONS["conv7"][0], width)

@@ -6,9 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from companion.errors import ParameterError
 from companion.models.recurrent import ACTIVATIONS, Recurrent
-from companion.models.soundnet import CONVOLUTIONS, Output, WaveformNet, n_maps, trunk_layers
+from companion.models.soundnet import CONVOLUTIONS, Output, WaveformNet, n_maps, objects_among, trunk_layers
 
 SAMPLE_RATE = 16_000
 """Hz."""
@@ -58,11 +57,9 @@ class Variant(WaveformNet):
     sample_rate = SAMPLE_RATE
     output: nn.Linear
 
-    def __init__(self, n_classes: int, n_objects: int, width: float) -> None:
+    def __init__(self, n_classes: int, n_objects: int | None, width: float) -> None:
         super().__init__()
-        if not 0 < n_objects < n_classes:
-            raise ParameterError(f"{n_objects} objects among {n_classes} outputs", expected="some of each kind")
-        self.n_classes, self.n_objects, self.width = n_classes, n_objects, width
+        self.n_classes, self.n_objects, self.width = n_classes, objects_among(n_classes, n_objects), width
         self.trunk = trunk_layers(LOWER, POOLS, width)
         self.maps = n_maps(LOWER["conv5"][0], width)
 
@@ -90,7 +87,7 @@ class SNF(Variant):
 
     Args:
         n_classes: Outputs of both softmaxes.
-        n_objects: Outputs of the first; the others are scenes.
+        n_objects: Outputs of the first; the others are scenes. None for the published share, 1000 of 1401.
         size: Units of each fully connected layer.
         activation: ``tanh`` or ``relu``.
         normalised: Batch normalisation in the fully connected layers, before their activation; the table has none.
@@ -103,7 +100,7 @@ class SNF(Variant):
         self,
         n_classes: int = 1401,
         *,
-        n_objects: int = 1000,
+        n_objects: int | None = None,
         size: int = 100,
         activation: str = "tanh",
         normalised: bool = False,
@@ -140,7 +137,7 @@ class SNR(Variant):
         self,
         n_classes: int = 1401,
         *,
-        n_objects: int = 1000,
+        n_objects: int | None = None,
         size: int = 100,
         cell: str = "gru",
         activation: str = "relu",

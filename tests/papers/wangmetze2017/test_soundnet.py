@@ -14,8 +14,8 @@ from companion.checkpoints import Checkpoint
 from companion.errors import DataError
 from companion.models.soundnet import SAMPLE_RATE, SoundNet, waveform
 from companion.papers.wangmetze2017 import cells, listening, soundnet
-from companion.papers.wangmetze2017.cells import Cell, Clips, Key
-from companion.papers.wangmetze2017.listening import FILE, Hearing, Weights, published_weights, windows
+from companion.papers.wangmetze2017.cells import Cell, Clips, Key, windows
+from companion.papers.wangmetze2017.listening import FILE, Hearing, Weights, published_weights
 from companion.probes import probe_folds
 from companion.probes.primal import PrimalSVM
 from companion.results.rows import Rows

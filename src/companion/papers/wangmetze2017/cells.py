@@ -14,7 +14,6 @@ from companion.datasets.base import Dataset
 from companion.evaluation.influence import mean_score
 from companion.evaluation.intervals import Interval, interval
 from companion.evaluation.units import Units, units_of
-from companion.papers.wangmetze2017.listening import windows
 from companion.probes import probe_folds
 from companion.probes.primal import PrimalSVM
 from companion.store import Kept, Value, Work
@@ -93,6 +92,19 @@ class Clips:
             units = units_of(self.recordings[chosen].tolist(), self.dataset.author_of)
         found = mean_score(scores[chosen], units, folds=self.folds[chosen], strata=self.labels[chosen])
         return interval(found, bounds=(-1.0, 1.0) if difference else (0.0, 1.0), difference=difference)
+
+
+def windows(frames: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """Every run of some frames of a clip, one frame apart, as one vector.
+
+    Shape: ``(N, T, C)`` to ``(N, T − length + 1, length × C)``.
+
+    >>> windows(np.arange(4.0).reshape(1, 4, 1), 3)[0].tolist()
+    [[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]]
+    """
+    N, T, C = frames.shape
+    runs = np.lib.stride_tricks.sliding_window_view(frames, length, axis=1)  # (N, W, C, length)
+    return np.ascontiguousarray(runs.transpose(0, 1, 3, 2)).reshape(N, T - length + 1, length * C)
 
 
 def by_windows(

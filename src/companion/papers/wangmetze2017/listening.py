@@ -118,16 +118,3 @@ def hear(work: Work, corpus: Dataset, weights: Weights, hearings: Sequence[Heari
                 else:
                     found[f"{one.name} | {layer}"].append(frames[0].cpu().numpy())
     return Value({name: np.stack(parts) for name, parts in found.items()})
-
-
-def windows(frames: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """Every run of some frames of a clip, one frame apart, as one vector.
-
-    Shape: ``(N, T, C)`` to ``(N, T − length + 1, length × C)``.
-
-    >>> windows(np.arange(4.0).reshape(1, 4, 1), 3)[0].tolist()
-    [[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]]
-    """
-    N, T, C = frames.shape
-    runs = np.lib.stride_tricks.sliding_window_view(frames, length, axis=1)  # (N, W, C, length)
-    return np.ascontiguousarray(runs.transpose(0, 1, 3, 2)).reshape(N, T - length + 1, length * C)
