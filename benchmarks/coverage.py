@@ -113,7 +113,8 @@ def scenes(cuts: Sequence[EventCut]) -> Design:
     """Restaged scenes, 24 clips of each."""
     corpus = RestagedScenes(Listed(cuts), cuts, clips_per_scene=24)
     recording_of = {cut.clip: cut.recording for cut in cuts}
-    beds = ["+".join(sorted({recording_of[name] for name in corpus.recipes[clip.id].bed})) for clip in corpus.clips]
+    heard = [corpus.recipes[clip.id].bed.clips for clip in corpus.clips]
+    beds = ["+".join(sorted({recording_of[name] for name in names})) for names in heard]
     return _design("scenes", corpus, corpus.clips, beds)
 
 

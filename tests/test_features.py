@@ -19,6 +19,7 @@ from companion.features import (
     TUT_MFCC,
     LogMel,
     Mfcc,
+    dv_mfcc,
     extract,
     n_frames,
 )
@@ -27,6 +28,7 @@ RATE = 44_100
 SPECS = [
     NS_LOG_MEL,
     DV_MFCC,
+    dv_mfcc(hop_length=2048),
     TUT_MFCC,
     *MULTI_SCALE_LOG_MEL,
     LogMel("narrow", n_mels=40, fmin=50.0, fmax=8000.0, top_db=None),
@@ -121,6 +123,8 @@ def test_specifications_are_the_papers():
         80.0,
     )
     assert (DV_MFCC.log_mel.n_fft, DV_MFCC.hop_length, DV_MFCC.n_features) == (2048, 512, 20)
+    assert (DV_MFCC.log_mel.n_mels, DV_MFCC.log_mel.top_db, DV_MFCC.log_mel.precision) == (128, 80.0, "double")
+    assert [n_frames(30 * RATE, dv_mfcc(hop)) for hop in (512, 1024, 2048)] == [2584, 1292, 646]
     assert [spec.n_fft for spec in MULTI_SCALE_LOG_MEL] == [512, 1024, 2048, 4096]
     assert {spec.hop_length for spec in MULTI_SCALE_LOG_MEL} == {512}
 
@@ -219,6 +223,17 @@ def test_extraction_leaves_the_samples_alone():
     before = samples.copy()
     extract(samples, RATE)
     assert np.array_equal(samples, before)
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_single_precision_is_within_a_hundredth_of_a_decibel(name):
+    """Where the paper's coefficients are made anew for every epoch; over all of a frame's bands, root mean square."""
+    samples = SIGNALS[name].astype(np.float32)
+    single, double = (
+        extract(samples, RATE, dv_mfcc(precision=precision).log_mel) for precision in ("single", "double")
+    )
+    assert single.dtype == np.float32
+    assert np.sqrt(np.mean((single - double) ** 2, axis=1)).max() <= 0.01
 
 
 # --- refused

@@ -11,7 +11,7 @@ from companion.datasets.mixtures import Mixtures
 from companion.errors import DataError
 from companion.events import EventCut
 from companion.features import NS_LOG_MEL, extract
-from companion.mixtures import MixtureRule, Placement, Recipe, draw_recipes, render
+from companion.mixtures import MixtureRule, PhaseRandomised, Placement, Recipe, draw_recipes, render
 from companion.store import Store
 
 RATE = 44100
@@ -79,8 +79,8 @@ def test_weak_labels_are_the_strong_ones_without_times(drawn):
 @pytest.mark.parametrize("ratio", [-6.0, 0.0, 12.0])
 def test_event_to_background_ratio_is_what_the_recipe_says(corpus, ratio):
     row = cuts(corpus)[0]
-    recipe = Recipe("x", "train", 2 * RATE, (Placement(row, RATE // 4, ratio),), ("low-0",), -40.0, 3)
-    quiet = Recipe("x", "train", 2 * RATE, (), ("low-0",), -40.0, 3)
+    recipe = Recipe("x", "train", 2 * RATE, (Placement(row, RATE // 4, ratio),), PhaseRandomised(("low-0",), -40.0, 3))
+    quiet = Recipe("x", "train", 2 * RATE, (), PhaseRandomised(("low-0",), -40.0, 3))
 
     def source(clip_id):
         return corpus.audio(next(clip for clip in corpus.clips if clip.id == clip_id)).samples

@@ -251,11 +251,17 @@ def frame_times(n_frames: int, hop_length: int, sample_rate: int) -> NDArray[np.
     return np.arange(n_frames, dtype=np.int64) * hop_length / sample_rate
 
 
-def save(path: Path | str, audio: Audio) -> None:
+def save(path: Path | str, audio: Audio, bits: int | None = None) -> None:
     """Write a recording atomically; the format follows the file's suffix.
 
+    Args:
+        path: The file.
+        audio: What to write.
+        bits: Of each sample; None for what is usual in the format.
+
     Raises:
-        AudioError: The suffix names no format, or the samples are no amplitudes (see `check`).
+        AudioError: The suffix names no format, or none with as many bits, or the samples are no amplitudes (see
+            `check`).
         StoreError: The folder cannot be written or the disk is full.
     """
     path = Path(path)
@@ -265,8 +271,13 @@ def save(path: Path | str, audio: Audio) -> None:
             expected="a name that ends with .wav, .flac or .ogg",
             repair="change the suffix",
         )
+    subtype = None if bits is None else f"PCM_{bits}"
+    if subtype is not None and not soundfile.check_format(path.suffix[1:].upper(), subtype):
+        raise AudioError(
+            f"cannot write {path} with {bits} bits", expected="16 or 24 bits in .wav or .flac", repair="change one"
+        )
     samples, rate = check(audio.samples, name=f"what is to be saved as {path}"), audio.sample_rate
     _check_rate(rate)
-    with atomic_path(path) as temporary, soundfile.SoundFile(temporary, "w", rate, channels=1) as file:
+    with atomic_path(path) as temporary, soundfile.SoundFile(temporary, "w", rate, 1, subtype) as file:
         for start in range(0, len(samples), BLOCK):
             file.write(samples[start : start + BLOCK])

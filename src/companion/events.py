@@ -74,6 +74,11 @@ class EventCut:
         return self.offset - self.onset
 
 
+def author_of(row: EventCut) -> str:
+    """Who recorded a cut; a recording whose author is not known counts as an author of its own."""
+    return row.author or f"recording {row.recording}"
+
+
 def find_events(samples: Samples, sample_rate: int, rule: CutRule | None = None) -> list[tuple[int, int]]:
     """Active regions of a clip.
 

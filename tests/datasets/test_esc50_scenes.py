@@ -80,7 +80,7 @@ def table_of(scenes: RestagedScenes) -> list[EventCut]:
 def heard(scenes: RestagedScenes, clip: Clip) -> set[Clip]:
     """Source clips of a scene clip, events and bed."""
     recipe, source = scenes.recipes[clip.id], {clip.id: clip for clip in scenes.corpus.clips}
-    return {source[p.event.clip] for p in recipe.placements} | {source[name] for name in recipe.bed}
+    return {source[p.event.clip] for p in recipe.placements} | {source[name] for name in recipe.bed.clips}
 
 
 # --- the written recipes
@@ -148,12 +148,12 @@ def test_beds_are_made_of_several_recordings_of_several_sounds_that_the_recipe_n
     for clip in drawn.clips:
         bed = next(scene.bed for scene in SCENES if scene.name == clip.label)
         recipe = drawn.recipes[clip.id]
-        sounds = Counter(source[name].label for name in recipe.bed)
+        sounds = Counter(source[name].label for name in recipe.bed.clips)
         assert set(sounds) <= set(bed.sounds)
         assert len(sounds) == 3
-        assert len({source[name].recording for name in recipe.bed}) == len(recipe.bed)
-        assert bed.level_db[0] <= recipe.bed_level_db <= bed.level_db[1]
-        made[frozenset(recipe.bed)] += 1
+        assert len({source[name].recording for name in recipe.bed.clips}) == len(recipe.bed.clips)
+        assert bed.level_db[0] <= recipe.bed.level_db <= bed.level_db[1]
+        made[frozenset(recipe.bed.clips)] += 1
     assert len(made) > 0.9 * len(drawn.clips), "beds are drawn anew for every clip"
 
 

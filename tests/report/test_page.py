@@ -173,6 +173,10 @@ def test_a_figure_of_differences_shows_no_dot_without_an_interval_and_is_never_e
         page().differences({"F1": {"max": rule}}, "points")
 
 
+def test_a_build_that_measured_nothing_of_a_figure_says_so(unrecorded):
+    assert "measured nothing" in unrecorded().differences({"F1": {"max": "C060 - C061"}}, "points").markdown
+
+
 # --- folded
 
 

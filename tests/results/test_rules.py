@@ -190,3 +190,9 @@ def test_a_claim_outside_the_grammar_is_refused(rule):
 def test_a_figure_outside_the_grammar_is_refused(rule):
     with pytest.raises(DataError, match="cannot read the rule"):
         parse_figure(rule)
+
+
+def test_a_key_may_hold_the_word_that_joins_comparisons():
+    first, second = parse_claim("[Paired | fix and tune - new | all | points] > 0 and C2 < 5")
+    assert first.first == "[Paired | fix and tune - new | all | points]"
+    assert (second.first, second.relation, second.bound) == ("C2", "<", 5.0)

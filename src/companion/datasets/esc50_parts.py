@@ -12,7 +12,7 @@ import numpy as np
 
 from companion.datasets.esc50 import ESC50
 from companion.errors import DataError
-from companion.events import EventCut
+from companion.events import EventCut, author_of
 
 HELD_OUT = ("fold-1", "fold-2", "fold-3", "fold-4")
 """Parts that no source network hears: four folds of scenes, and together the test recordings of tagging."""
@@ -55,11 +55,6 @@ def deal_authors(cuts: Sequence[EventCut], shares: Mapping[str, float] = PARTS) 
         dealt[part] += recorded[author]
         part_of[author] = list(shares)[part]
     return part_of
-
-
-def author_of(row: EventCut) -> str:
-    """Who recorded a cut; a recording whose author is not known counts as an author of its own."""
-    return row.author or f"recording {row.recording}"
 
 
 def cuts_by_part(cuts: Sequence[EventCut], part_of: Mapping[str, str]) -> dict[str, list[EventCut]]:

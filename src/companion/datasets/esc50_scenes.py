@@ -16,7 +16,7 @@ from companion.datasets.mixtures import Mixtures
 from companion.datasets.scene_recipes import BED_CLASSES, EVENT_CLASSES, SCENES, Bed, SceneRecipe
 from companion.errors import DataError, ParameterError
 from companion.events import CutRule, EventCut
-from companion.mixtures import Grouped, Placement, Recipe, draw_cut, grouped
+from companion.mixtures import Grouped, PhaseRandomised, Placement, Recipe, draw_cut, grouped
 
 FEWEST_IN_A_BED = 12
 """Recordings that a bed can be made of in every fold."""
@@ -100,7 +100,7 @@ class RestagedScenes(Mixtures):
         self.superclass_of = {scene.name: scene.bed.name for scene in SCENES}
 
     def _clip(self, recipe: Recipe) -> Clip:
-        heard = recipe.recordings | {self._sources[clip].recording for clip in recipe.bed}
+        heard = recipe.recordings | {self._sources[clip].recording for clip in recipe.bed.clips}
         return replace(super()._clip(recipe), label=self._scene_of[recipe.id], recording="+".join(sorted(heard)))
 
     def truth(self) -> pd.DataFrame:
@@ -135,8 +135,9 @@ def _recipe(
         for _ in range(rng.integers(rule.repeats[0], rule.repeats[1] + 1)):
             event = choices[int(rng.integers(len(choices)))]
             placements.append(Placement(event, int(rng.integers(n_samples - event.n_samples + 1)), ratio))
-    bed, level = _bed(scene.bed, pool, rule, rng), float(rng.uniform(*scene.bed.level_db))
-    return Recipe(name, split, n_samples, tuple(placements), bed, level, int(rng.integers(2**31)))
+    clips, level = _bed(scene.bed, pool, rule, rng), float(rng.uniform(*scene.bed.level_db))
+    bed = PhaseRandomised(clips, level, int(rng.integers(2**31)))
+    return Recipe(name, split, n_samples, tuple(placements), bed)
 
 
 def _bed(bed: Bed, pool: Grouped, rule: SceneRule, rng: np.random.Generator) -> tuple[str, ...]:

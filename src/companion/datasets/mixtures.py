@@ -1,10 +1,13 @@
 """Mixtures as a corpus: recipes, the clips they are mixed from, and the labels that follow."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from companion.audio import Audio, Samples
+from companion.audio import Audio, Samples, save
 from companion.datasets.base import Clip, Dataset, Event, Validation
+from companion.errors import DataError
 from companion.mixtures import Recipe, render
+from companion.mixtures.files import write_recipes
 
 
 class Mixtures(Dataset):
@@ -50,7 +53,33 @@ class Mixtures(Dataset):
         return Audio(render(self.recipes[clip.id], self._samples, self.sample_rate), self.sample_rate)
 
     def _samples(self, clip_id: str) -> Samples:
-        return self.corpus.audio(self._sources[clip_id]).samples
+        return self.corpus.audio(self._source(clip_id)).samples
+
+    def _source(self, clip_id: str) -> Clip:
+        """A clip of the corpus that is mixed.
+
+        Raises:
+            DataError: It has none of this name.
+        """
+        if clip_id not in self._sources:
+            raise DataError(
+                f"a recipe names {clip_id}, which is not in {self.corpus.name}",
+                expected=f"one of its {len(self._sources)} clips",
+                repair="read the recipes with the corpus that they were drawn for",
+            )
+        return self._sources[clip_id]
+
+    def export(self, folder: Path) -> None:
+        """Write every mixture as a wav file of 24 bits, and the recipes that they can be made again from.
+
+        Each file is whole or not there; ``recipes.json`` comes last.
+
+        Raises:
+            StoreError: The folder cannot be written or the disk is full.
+        """
+        for clip in self.clips:
+            save(folder / f"{clip.id}.wav", self.audio(clip), bits=24)
+        write_recipes(folder / "recipes.json", list(self.recipes.values()), self.sample_rate)
 
     @property
     def author_of(self) -> Mapping[str, str]:

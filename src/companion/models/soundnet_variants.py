@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from companion.models.recurrent import ACTIVATIONS, Recurrent
+from companion.models.gated import ACTIVATIONS, Recurrent
 from companion.models.soundnet import CONVOLUTIONS, Output, WaveformNet, n_maps, objects_among, trunk_layers
 
 SAMPLE_RATE = 16_000

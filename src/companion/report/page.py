@@ -142,8 +142,11 @@ class Page:
                 if measured is not None:
                     numbers = (published, measured.value, measured.low, measured.high)
                     found.append((group, label, *(scale * number for number in numbers)))
-        if not found:
+        if not found and self.evidence.recorded:
             raise ValueError(f"{self.experiment.name}: no line of this figure was measured: {dict(lines)}")
+        if not found:
+            words = "This build measured nothing that the figure would show."
+            return Shown(f"<p>{words}</p>", words)
         table = pd.DataFrame(found, columns=["group", "label", "published", "value", "low", "high"])
         above, below = (table["low"] > 0).sum(), (table["high"] < 0).sum()
         alt = (

@@ -34,6 +34,7 @@ _RELATIONS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     "==": operator.eq,
 }
+_AND = re.compile(r" and (?![^\[]*\])")  # not inside a key, whose words may hold it
 _TABLE = re.compile(r"(\w+) \[([^\]]+)\](?: with (\[[^\]]+\]))?")
 
 
@@ -83,7 +84,7 @@ def parse_claim(rule: str) -> tuple[Comparison, ...]:
         ('C058',)
     """
     found = []
-    for part in rule.split(" and "):
+    for part in _AND.split(rule):
         match = _COMPARISON.fullmatch(part.strip())
         if match is None:
             raise DataError(f"cannot read the rule {part!r}", expected="TERM, TERM - TERM or TERM / TERM, then > 0")

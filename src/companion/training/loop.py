@@ -1,14 +1,15 @@
 """The loop: Lightning Fabric places the tensors, everything else is on this page.
 
-A run can be killed at any step. Batches depend only on (seed, epoch), and a checkpoint holds the weights, the
-optimiser's moments, the generator and the running sums, so a resumed run ends bit-equal to an uninterrupted one.
+A run can be killed at any step. Batches depend only on (seed, epoch), examples at most on the epoch, and a checkpoint
+holds the weights, the optimiser's moments, the generator and the running sums, so a resumed run ends bit-equal to an
+uninterrupted one.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,6 +33,14 @@ class Examples(Protocol):
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Inputs ``(B, T, F)`` and targets ``(B, …)``."""
+
+
+@runtime_checkable
+class Renewed(Protocol):
+    """Training examples that are others in every epoch."""
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Let the batches that follow belong to an epoch, from 0."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ def fit(
     validate: Callable[[nn.Module], Mapping[str, float]],
     schedule: Schedule,
     *,
-    monitor: str,
+    monitor: str | None,
     seed: int,
     folder: Path,
     fabric: Fabric,
@@ -85,15 +94,15 @@ def fit(
     minimise: bool = False,
     label: str = "training",
 ) -> State:
-    """Train, keep the weights that validate best, and survive being killed.
+    """Train, keep the weights that validate best, or the last ones, and survive being killed.
 
     Args:
-        model: The network; its best weights are loaded into it at the end.
+        model: The network; the weights that are kept are loaded into it at the end.
         examples: What to learn from.
         loss: (input, target) to a scalar.
         validate: Measures of the network on validation data; must be deterministic.
         schedule: How long and how fast.
-        monitor: The measure that decides which weights are best.
+        monitor: The measure that decides which weights are best; None to keep the last, whatever they are worth.
         seed: Seed of the order of batches and of anything random in the network.
         folder: Where the checkpoint and the log ``curve.csv`` live; a checkpoint found there is resumed.
         fabric: Device and precision.
@@ -102,7 +111,7 @@ def fit(
         label: Shown beside the progress bar.
 
     Returns:
-        State: With the best weights in ``model`` and the whole curve.
+        State: With the kept weights in ``model`` and the whole curve.
 
     Raises:
         CompanionError: The self-check failed, or the loss stopped being finite.
@@ -129,8 +138,12 @@ def fit(
     n_batches = len(list(batches(examples.lengths, schedule.batch_size, seed, 0)))
     n_steps = n_batches * schedule.epochs
     with tqdm(total=n_steps, initial=state.epoch * n_batches + state.batch, desc=label, unit="step") as bar:
-        while state.epoch < schedule.epochs and not stalled(state.curve, monitor, sign, schedule.patience):
+        while state.epoch < schedule.epochs and not (
+            monitor is not None and stalled(state.curve, monitor, sign, schedule.patience)
+        ):
             order = list(batches(examples.lengths, schedule.batch_size, seed, state.epoch))
+            if isinstance(examples, Renewed):
+                examples.begin_epoch(state.epoch)
             network.train()
             for indices in order[state.batch :]:
                 progress = Progress(state.epoch * n_batches + state.batch, n_steps, state.curve)
@@ -191,7 +204,7 @@ def finish_epoch(
     state: State,
     network: nn.Module,
     validate: Callable[[nn.Module], Mapping[str, float]],
-    monitor: str,
+    monitor: str | None,
     sign: float,
     n_batches: int,
 ) -> None:
@@ -199,7 +212,7 @@ def finish_epoch(
     network.eval()
     with torch.inference_mode():
         measures = dict(validate(network))
-    if not math.isfinite(measures[monitor]):
+    if monitor is not None and not math.isfinite(measures[monitor]):
         raise CompanionError(
             f"validation gave {monitor} = {measures[monitor]}",
             expected="a finite measure to choose the best epoch by",
@@ -208,8 +221,9 @@ def finish_epoch(
     state.epoch += 1
     rate = state.optimizer.param_groups[0]["lr"]
     state.curve.append({"epoch": state.epoch, "loss": state.loss_sum / n_batches, **measures, "lr": rate})
-    if sign * measures[monitor] > state.best:
-        state.best = sign * measures[monitor]
+    worth = state.epoch if monitor is None else sign * measures[monitor]
+    if worth > state.best:
+        state.best = worth
         state.best_model = {name: value.detach().clone() for name, value in state.model.state_dict().items()}
     state.batch, state.loss_sum = 0, 0.0
 

@@ -41,6 +41,12 @@ def cosine(progress: Progress, highest: float) -> float:
     return highest * 0.5 * (1.0 + math.cos(angle))
 
 
+def late_fall(progress: Progress, highest: float) -> float:
+    """The highest rate for seven tenths of the schedule, then a straight line down to a twentieth of it."""
+    done = progress.step / max(1, progress.n_steps)
+    return highest * (1.0 - 0.95 * max(0.0, done - 0.7) / 0.3)
+
+
 @dataclass(frozen=True)
 class Plateau:
     """The rate shrinks whenever a measure has not got better for some epochs.

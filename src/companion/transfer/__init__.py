@@ -2,6 +2,8 @@
 
 B1 to B6 stay as they are, so their outputs are computed once (``trunk_outputs``), and every epoch of every
 adaptation starts from them (``adapt``).
+
+Transfer between recurrent taggers (Diment, Virtanen 2017) has its own table, in :mod:`companion.transfer.schemes`.
 """
 
 from companion.transfer.adaptation import Adapted, adapt
