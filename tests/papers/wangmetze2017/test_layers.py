@@ -1,10 +1,13 @@
 """Tables 1 to 3 of the paper, computed from the modules: what agrees, and why the rest does not."""
 
+import numpy as np
 import pytest
 
 from companion.models.soundnet import SoundNet
 from companion.models.soundnet_variants import SNF, SNR
-from companion.papers.wangmetze2017.layers import PRINTED, REASONS, LayerRow, computed, differing
+from companion.papers.wangmetze2017.layers import PRINTED, REASONS, LayerRow, computed, differing, frames
+
+WIDTH = 0.0625
 
 
 def same_layers(table, rows):
@@ -55,3 +58,16 @@ def test_what_is_below_the_recurrent_layers_is_that_of_sn_f():
 
 def test_every_difference_has_its_reason_and_no_other():
     assert set(REASONS) == {(table, layer) for table in PRINTED for layer in differing(table)}
+
+
+def test_frames_of_a_clip_are_those_of_the_network_and_the_heads_have_none():
+    network = SoundNet(width=WIDTH)
+    found = frames(network, 5.0)
+    assert list(found) == ["conv3", "conv4", "conv5", "pool5", "conv6", "conv7", "conv8"]
+    for name, layer in list(found.items())[:-1]:
+        assert layer.times == pytest.approx(network.frame_times(name, network.n_frames(name, 5 * 22_050)))
+        assert np.mean(layer.middle) == pytest.approx(layer.times[len(layer.times) // 2], abs=1 / 22_050)
+        assert np.diff(layer.middle) == pytest.approx(layer.field)
+    assert len(found["conv8"].times) == 0
+    assert len(frames(network, 9.5)["conv8"].times) == 1
+    assert found["conv8"].needs == pytest.approx(9.4954, abs=1e-4)

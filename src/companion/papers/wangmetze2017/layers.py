@@ -1,11 +1,14 @@
 """Tables 1 to 3 of Wang and Metze 2017: what is printed, and what the modules say."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
-from companion.models.receptive import Window, geometries, windows
+from companion.models.receptive import Window, geometries, least_samples, n_outputs, windows
 from companion.models.soundnet import SoundNet, WaveformNet
 from companion.models.soundnet_variants import SNF, SNR, RecurrentLayer
 
@@ -70,8 +73,8 @@ NETWORKS: Mapping[str, type[SoundNet] | type[SNF] | type[SNR]] = dict(zip(PRINTE
 
 POOL5 = "the authors' own correction: pool5 halves the rate, so 5362 samples, 0.34 s"
 REASONS: Mapping[tuple[str, str], str] = {
-    ("Table 1, SoundNet", "conv7"): "91,166 samples are 4.13 s; with it, 8.59 s follows for a conv8 of filter 4",
-    ("Table 1, SoundNet", "conv8"): "the published network has filter 8 here: 320,542 samples",
+    ("Table 1, SoundNet", "conv7"): "91,166 samples; the printed 8.59 s follows from 4.13 s",
+    ("Table 1, SoundNet", "conv8"): "filter 8 in the published network: 320,542 samples",
     **{("Table 2, SN-F", layer): POOL5 for layer in ("pool5", "fc1", "fc2", "fc3", "output")},
 }
 """Why a printed column differs from the modules."""
@@ -95,6 +98,44 @@ def computed(network: WaveformNet) -> dict[str, LayerRow]:
             0.0 if recurrent else at.field / network.sample_rate,
         )
     return rows
+
+
+@dataclass(frozen=True)
+class Frames:
+    """When the frames of a layer are, for a sound of some length.
+
+    Args:
+        times: Seconds of their middles. Shape: ``(T,)``.
+        rate: Frames a second.
+        field: Seconds that one frame depends on.
+        middle: Beginning and end of what the frame in the middle depends on, seconds; NaN where there is none.
+        needs: Seconds that the layer needs for one frame.
+    """
+
+    times: NDArray[np.float64]
+    rate: float
+    field: float
+    middle: tuple[float, float]
+    needs: float
+
+
+def frames(network: WaveformNet, seconds: float, lowest: str = "conv3") -> dict[str, Frames]:
+    """Frames of every layer from one on, the heads included.
+
+    Args:
+        network: Any width.
+        seconds: Length of the sound.
+        lowest: The first layer.
+    """
+    stack: Mapping[str, nn.Module] = network.stack  # type: ignore[assignment]
+    rate, layers, found = network.sample_rate, list(stack.values()), {}
+    for number, (name, at) in enumerate(geometries(stack).items()):
+        times = at.times(n_outputs(layers[: number + 1], round(seconds * rate)), rate)
+        begin = (at.start + len(times) // 2 * at.stride) / rate if len(times) else math.nan
+        middle = (begin, begin + at.field / rate)
+        needs = least_samples(layers[: number + 1]) / rate
+        found[name] = Frames(times, rate / at.stride, at.field / rate, middle, needs)
+    return dict(list(found.items())[list(found).index(lowest) :])
 
 
 def _maps(network: WaveformNet, name: str, layer: nn.Module) -> str:
