@@ -256,7 +256,7 @@ def offered(corpus_folder, server, packed, monkeypatch) -> Path:
         packed(aside, served / f"{FOLDER}.{part}.zip")
         names.append(f"{FOLDER}.{part}.zip")
     remotes = tuple(Remote("tut_scenes_2016", f"{address}/{name}", "", False, 1000, "free", "") for name in names)
-    monkeypatch.setattr(dcase2016, "registered_files", lambda name: remotes)
+    monkeypatch.setattr("companion.datasets.download.registered_files", lambda name: remotes)
     (corpus_folder).rmdir()
     return served
 

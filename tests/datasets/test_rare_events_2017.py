@@ -276,7 +276,7 @@ def test_fetch_puts_the_archives_together(corpus, source_data, server, packed, t
         packed(tmp_path / part / PACKAGE, served / f"{part}.zip")
         names.append(f"{part}.zip")
     remotes = tuple(Remote("tut_rare_events_2017", f"{address}/{name}", "", False, 1000, "free", "") for name in names)
-    monkeypatch.setattr(rare_events_2017, "registered_files", lambda name: remotes)
+    monkeypatch.setattr("companion.datasets.download.registered_files", lambda name: remotes)
     fetched = TUTRareEvents2017.fetch(tmp_path / "fresh")
     assert fetched.clips == corpus.clips
     assert fetched.validate().ok

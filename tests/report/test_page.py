@@ -45,7 +45,13 @@ def page(make_run, monkeypatch):
         experiment = SimpleNamespace(
             name="kumar2018/transfer", paper="Kumar2018", profiles={"demo": None}, answers=["C058", "C139"], run=run
         )
-        return Page(experiment, given)
+        made = Page(experiment, given)
+        made.heads = {
+            "Table2 right": ("network", "space"),
+            "Fold by fold": ("network", "kind"),
+            "Controls": ("guess", "of"),
+        }
+        return made
 
     make.asked, make.recorded = asked, recorded
     return make
@@ -91,6 +97,18 @@ def test_parameters_are_the_plain_names_of_a_notebook():
 
 
 # --- in front
+
+
+def test_a_table_says_what_its_rows_and_columns_are(page):
+    made = page()
+    assert "| network | space |" in made.table("Table2 right").markdown
+    assert "| network |" in made.grid("Table2 right").markdown
+    assert "| network | kind | fold 1" in made.folds("A").markdown
+    assert made.heads_of("Table2 right, standardised") == ("network", "space"), "a variant is what its item is"
+    made.heads = {**made.heads, "transfer/Table2 right": ("system", "part")}
+    assert made.heads_of("Table2 right") == ("system", "part"), "a chapter may differ"
+    with pytest.raises(ValueError, match="'Nowhere'"):
+        made.table("Nowhere")
 
 
 def test_the_recorded_run_stands_in_front_and_this_builds_is_folded_away(page):
@@ -211,7 +229,8 @@ def test_probes_are_those_of_the_trained_trunk_and_the_first_run(page):
 
 def test_variants_are_tables_of_the_run_in_front_that_exist(page):
     text = page().variants("Controls", "No such item").markdown
-    assert "| level | mean | 20.0 [15.0, 25.0] |" in text
+    assert "Controls (mean; accuracy %" in text
+    assert "| level | 20.0 [15.0, 25.0] |" in text
     assert "No such item" not in text
 
 

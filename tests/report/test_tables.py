@@ -14,7 +14,9 @@ from companion.report.tables import fold_table, grid, long_table, number, plain_
 CELL = ("Kumar2018", "Table2 right", "N_S", "F1 max", "accuracy %", 84.0, 82.0, 86.0)
 LOWER = ("Kumar2018", "Table2 right", "N_T^III", "F2 avg", "accuracy %", 70.0, 68.0, 72.0)
 CONTROL = ("Kumar2018", "Table2 controls", "level only", "<b>", "accuracy %", 20.0, math.nan, math.nan)
+OTHER = (*CONTROL[:3], "mean", *CONTROL[4:])
 AP = (*CONTROL[:4], "AP", 0.2, math.nan, math.nan)
+HEADS = ("network", "space")
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def lines(shown: Shown) -> list[list[str]]:
 
 
 def test_a_grid_has_networks_down_and_representations_across_published_beside_found(column):
-    shown = grid("Kumar2018", "Table2 right", column(CELL, LOWER))
+    shown = grid("Kumar2018", "Table2 right", column(CELL, LOWER), HEADS)
     found = lines(shown)
     assert [line[0] for line in found] == ["N_S", "N_T^I", "N_T^II", "N_T^III"]
     assert found[0][:5] == ["N_S", "82.8", "81.6", "65.5", "64.8"]
@@ -48,20 +50,20 @@ def test_a_grid_has_networks_down_and_representations_across_published_beside_fo
 
 
 def test_a_grid_of_what_the_paper_does_not_print_has_no_published_half(column):
-    shown = grid("Kumar2018", "Table2 controls", column(CONTROL, CELL))
+    shown = grid("Kumar2018", "Table2 controls", column(CONTROL, CELL), HEADS)
     assert lines(shown) == [["level only", "20.0"]]
     assert "published" not in shown.markdown
 
 
 def test_a_grid_without_any_number_says_so(column):
-    assert grid("Kumar2018", "Controls", column(CELL)).markdown == "Controls: not measured on made up."
+    assert grid("Kumar2018", "Controls", column(CELL), HEADS).markdown == "Controls: not measured on made up."
 
 
 # --- line by line
 
 
 def test_every_published_cell_is_a_line_in_the_papers_order(column):
-    found = lines(long_table("Kumar2018", "Table2 right", column(LOWER, CELL)))
+    found = lines(long_table("Kumar2018", "Table2 right", column(LOWER, CELL), HEADS))
     assert len(found) == 14
     assert found[0] == ["N_S", "F1 max", "82.8", "84.0 [82.0, 86.0]"]
     assert found[1] == ["N_S", "F1 avg", "81.6", "–"]
@@ -69,7 +71,7 @@ def test_every_published_cell_is_a_line_in_the_papers_order(column):
 
 
 def test_on_the_papers_own_data_a_cell_says_where_the_published_value_lies(column):
-    shown = long_table("Kumar2018", "Table2 right", column(LOWER, CELL, evidence="official"))
+    shown = long_table("Kumar2018", "Table2 right", column(LOWER, CELL, evidence="official"), HEADS)
     first, *_, last = lines(shown)
     assert first[3] == "84.0 [82.0, 86.0], published value inside the interval"
     assert last[3].endswith(", below the published value")
@@ -77,24 +79,35 @@ def test_on_the_papers_own_data_a_cell_says_where_the_published_value_lies(colum
 
 
 def test_controls_have_no_published_column_and_are_escaped(column):
-    shown = long_table("Kumar2018", "Table2 controls", column(CELL, CONTROL))
-    assert lines(shown) == [["level only", "<b>", "20.0"]]
+    shown = long_table("Kumar2018", "Table2 controls", column(CELL, CONTROL, OTHER), HEADS)
+    assert lines(shown) == [["level only", "<b>", "20.0"], ["level only", "mean", "20.0"]]
     assert "published" not in shown.html
     assert "<td>&lt;b&gt;</td>" in shown.html
     assert "<caption>Table2 controls (accuracy %; 400 clips, 297 recordings, 3 seeds)</caption>" in shown.html
 
 
 def test_a_measure_is_named_once_or_in_every_line(column):
-    shown = long_table("Kumar2018", "Table2 controls", column(CONTROL, AP), "Both")
-    assert lines(shown) == [["level only", "<b>", "accuracy %", "20.0"], ["level only", "<b>", "AP", "0.200"]]
+    shown = long_table("Kumar2018", "Table2 controls", column(CONTROL, AP, (*AP[:3], "mean", *AP[4:])), HEADS, "Both")
+    assert lines(shown) == [["level only", "<b>", "accuracy %", "20.0"], ["level only", "<b>", "AP", "0.200"],
+                            ["level only", "mean", "AP", "0.200"]]  # fmt: skip
     assert "<caption>Both (400 clips, 297 recordings, 3 seeds)</caption>" in shown.html
+
+
+def test_what_is_the_same_in_every_line_stands_in_the_caption_unless_the_paper_names_it_so(column):
+    one = long_table("Kumar2018", "Table2 controls", column(OTHER), HEADS)
+    assert lines(one) == [["level only", "20.0"]]
+    assert "| network |" in one.markdown
+    assert "space" not in one.markdown
+    assert "<caption>Table2 controls (mean; accuracy %; 400 clips" in one.html
+    printed = long_table("Kumar2018", "Table2 controls", column((*CONTROL[:3], "F1 max", *CONTROL[4:])), HEADS)
+    assert "<caption>Table2 controls (accuracy %; 400 clips" in printed.html
 
 
 def test_counts_that_differ_are_a_range_and_none_is_said(column):
     one = column(CONTROL, AP)
     one.run.rows.loc[0, ["n_clips", "n_seeds"]] = [1, 1]
-    assert "(1–400 clips, 297 recordings, 1–3 seeds)" in long_table("Kumar2018", "Table2 controls", one).html
-    assert "(accuracy %; not measured)" in long_table("Kumar2018", "Table2 right", one).html
+    assert "1–400 clips, 297 recordings, 1–3 seeds)" in long_table("Kumar2018", "Table2 controls", one, HEADS).html
+    assert "(accuracy %; not measured)" in long_table("Kumar2018", "Table2 right", one, HEADS).html
 
 
 # --- any table
@@ -112,8 +125,8 @@ def test_wide_content_scrolls_inside_its_own_region():
 
 def test_folds_stand_beside_their_mean():
     folds = pd.DataFrame({"row": "N_S", "column": "F1 max", "fold": [2, 1, 3], "value": [80.0, 90.0, 85.0]})
-    text = fold_table(folds).markdown.splitlines()
-    assert text[2] == "| row | column | fold 1 | fold 2 | fold 3 | mean | sd |"
+    text = fold_table(folds, HEADS).markdown.splitlines()
+    assert text[2] == "| network | space | fold 1 | fold 2 | fold 3 | mean | sd |"
     assert text[4] == "| N_S | F1 max | 90.0 | 80.0 | 85.0 | 85.0 | 5.0 |"
 
 

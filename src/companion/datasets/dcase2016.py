@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +12,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from companion.audio import Audio, fit_length, header, load
-from companion.datasets.base import Clip, Dataset, Validation, opened
+from companion.datasets.base import Clip, Dataset, Validation, files_digest
 from companion.datasets.dcase2016_lists import (
     FOLDER,
     GROUPS,
@@ -25,7 +24,7 @@ from companion.datasets.dcase2016_lists import (
     read_folds,
     read_labels,
 )
-from companion.datasets.download import registered_files, unpacked
+from companion.datasets.download import unpack_all
 from companion.errors import AudioError, DataError
 
 DURATION = 30.0
@@ -91,12 +90,7 @@ class TUTScenes2016(Dataset):
             if present.validate().ok:
                 return present
         target = root if root.name == FOLDER else root / FOLDER
-        for remote in registered_files(cls.name):
-            with unpacked(remote, target) as content:
-                for file in sorted(path for path in content.rglob("*") if path.is_file()):
-                    place = target / file.relative_to(content / FOLDER if (content / FOLDER).is_dir() else content)
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    file.replace(place)
+        unpack_all(cls.name, target, lambda folder: folder / FOLDER if (folder / FOLDER).is_dir() else folder)
         fresh = cls(target)
         found = fresh.validate()
         if not found.ok:
@@ -156,11 +150,7 @@ class TUTScenes2016(Dataset):
 
     @cached_property
     def _content(self) -> str:  # nine gigabytes of reading, once per corpus object
-        content = hashlib.sha256()
-        for clip in self.clips:
-            with opened(self.path(clip)) as file:
-                content.update(hashlib.file_digest(file, "sha256").digest())
-        return content.hexdigest()
+        return files_digest(self.path(clip) for clip in self.clips)
 
     def validate(self) -> Validation:
         """Decode every clip, and list what is missing, damaged, extra or repaired on loading; count ``error.txt``."""

@@ -116,6 +116,26 @@ def unpacked(remote: Remote, root: Path) -> Iterator[Path]:
         yield content
 
 
+def unpack_all(name: str, target: Path, inside: Callable[[Path], Path]) -> None:
+    """Download and unpack a corpus of several archives, one after the other, into one folder.
+
+    Args:
+        name: In the registry.
+        target: Where the files go; what lies there already is replaced file by file.
+        inside: From an unpacked archive to the folder in it whose content belongs into ``target``.
+
+    Raises:
+        DownloadError, DataError, StoreError: As ``unpacked``. What came before stays.
+    """
+    for remote in registered_files(name):
+        with unpacked(remote, target) as content:
+            folder = inside(content)
+            for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+                place = target / file.relative_to(folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(place)
+
+
 @contextmanager
 def workspace(name: str, size: int, root: Path) -> Iterator[Path]:
     """A hidden folder inside ``root`` to download into; it goes when the block ends, however it ends.

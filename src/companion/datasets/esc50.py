@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from companion.audio import Audio, fit_length, header, load
-from companion.datasets.base import Clip, Dataset, Validation, opened
+from companion.datasets.base import Clip, Dataset, Validation, files_digest
 from companion.datasets.download import registered, unpacked
 from companion.datasets.esc50_list import REPAIR, read_list
 from companion.errors import AudioError, DataError
@@ -154,11 +153,7 @@ class ESC50(Dataset):
 
     @cached_property
     def _content(self) -> str:  # two seconds of reading, once per corpus object
-        content = hashlib.sha256()
-        for clip in self.clips:
-            with opened(self.path(clip)) as file:
-                content.update(hashlib.file_digest(file, "sha256").digest())
-        return content.hexdigest()
+        return files_digest(self.path(clip) for clip in self.clips)
 
     def validate(self) -> Validation:
         """Decode every clip, and list what is missing, damaged, extra or repaired on loading."""

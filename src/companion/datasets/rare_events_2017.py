@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,9 +11,9 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from companion.audio import Audio, fit_length, header, load
-from companion.datasets.base import Clip, Dataset, Validation, opened
+from companion.datasets.base import Clip, Dataset, Validation, files_digest
 from companion.datasets.dcase2016_lists import GROUPS
-from companion.datasets.download import registered_files, unpacked
+from companion.datasets.download import unpack_all
 from companion.datasets.rare_events_2017_lists import (
     EVENTS,
     LAYOUT,
@@ -130,13 +129,7 @@ class TUTRareEvents2017(Dataset):
             if present.validate().ok:
                 return present
         target = root / PACKAGE / "data" / "source_data"
-        for remote in registered_files(cls.name):
-            with unpacked(remote, target) as content:
-                inside = next((path for path in sorted(content.rglob("source_data")) if path.is_dir()), content)
-                for file in sorted(path for path in inside.rglob("*") if path.is_file()):
-                    place = target / file.relative_to(inside)
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    file.replace(place)
+        unpack_all(cls.name, target, _source_data)
         fresh = cls(target)
         found = fresh.validate()
         if not found.ok:
@@ -194,11 +187,7 @@ class TUTRareEvents2017(Dataset):
 
     @cached_property
     def _content(self) -> str:  # nine gigabytes of reading, once per corpus object
-        content = hashlib.sha256()
-        for clip in self.clips:
-            with opened(self.path(clip)) as file:
-                content.update(hashlib.file_digest(file, "sha256").digest())
-        return content.hexdigest()
+        return files_digest(self.path(clip) for clip in self.clips)
 
     def validate(self) -> Validation:
         """Decode every recording; compare events with them, and their number with the published one."""
@@ -233,6 +222,10 @@ def clip_of(listed: ListedEvent | ListedBackground) -> str:
     """Id of the clip that an event or a background lies in."""
     stem = Path(listed.file).stem
     return f"{listed.label}/{stem}" if isinstance(listed, ListedEvent) else stem
+
+
+def _source_data(unpacked: Path) -> Path:
+    return next((path for path in sorted(unpacked.rglob("source_data")) if path.is_dir()), unpacked)
 
 
 def _deviations(path: Path) -> list[str]:

@@ -15,7 +15,7 @@ from companion.report.figures import confusion, differences
 from companion.report.shown import Shown, escape, folded
 from companion.report.strip import banner, citation, downloads, what_was_run
 from companion.report.style import show
-from companion.report.tables import fold_table, grid, long_table, plain_table
+from companion.report.tables import Heads, fold_table, grid, long_table, plain_table
 from companion.results.proofs import passed
 from companion.results.run import Run, recorded
 from companion.results.scorecard import scorecard_rows
@@ -61,9 +61,13 @@ class Page:
             was misspelt does not pass unnoticed.
 
     Attributes:
+        heads: What the rows and columns of an item are, by ``CHAPTER/ITEM`` or ``ITEM``, without what follows its first
+            comma; a paper's pages say it for theirs.
         build: This build's run; None where the profile has no such experiment.
         recorded: Recorded runs by profile.
     """
+
+    heads: Mapping[str, Heads] = {}
 
     def __init__(self, experiment: Runnable, given: Mapping[str, Any]) -> None:
         self.experiment, self.paper = experiment, experiment.paper
@@ -116,11 +120,23 @@ class Page:
 
     def grid(self, item: str, caption: str = "") -> Shown:
         """A table in the paper's shape."""
-        return grid(self.paper, item, self.evidence, caption)
+        return grid(self.paper, item, self.evidence, self.heads_of(item), caption)
 
     def table(self, item: str, caption: str = "") -> Shown:
         """A table line by line."""
-        return long_table(self.paper, item, self.evidence, caption)
+        return long_table(self.paper, item, self.evidence, self.heads_of(item), caption)
+
+    def heads_of(self, item: str) -> Heads:
+        """What the rows and columns of an item are.
+
+        Raises:
+            ValueError: It stands nowhere in ``heads``.
+        """
+        chapter, name = self.experiment.name.rpartition("/")[2], item.partition(",")[0]
+        for key in (f"{chapter}/{name}", name):
+            if key in self.heads:
+                return self.heads[key]
+        raise ValueError(f"{self.experiment.name}: the pages' heads do not say what rows and columns of {name!r} are")
 
     def differences(self, lines: Mapping[str, Mapping[str, str]], unit: str, *, scale: float = 1.0,
                     caption: str = "") -> Shown:  # fmt: skip
@@ -179,7 +195,7 @@ class Page:
         table = self.evidence.run.table("folds")
         kept = table[(table["trunk"] == "source") & (table["probe"] == probe)]
         kept = kept.rename(columns={"accuracy %": "value"})[["row", "column", "fold", "value"]]
-        return folded("Fold by fold", fold_table(kept, caption=self.evidence.heading))
+        return folded("Fold by fold", fold_table(kept, self.heads_of("Fold by fold"), caption=self.evidence.heading))
 
     def probes(self) -> Shown:
         """C, inner accuracy and convergence of the probes on the trained trunk."""
@@ -192,8 +208,11 @@ class Page:
         """How each run was made, what still waits for data, downloads and the citation."""
         parts = [folded(f"How it was made: {column.heading}", what_was_run(column.run)) for column in self._all()]
         waiting = self.scorecard()
-        waiting = waiting[waiting["status"] == "waiting"][["id", "item", "row", "column", "published", "where"]]
+        waiting = waiting[waiting["status"] == "waiting"]
         if len(waiting):
+            what = waiting[["row", "column"]].agg(lambda names: ", ".join(filter(None, names)), axis=1)
+            waiting = waiting[["id", "item", "published", "where"]].rename(columns={"where": "page"})
+            waiting.insert(2, "what", what)
             parts.append(folded(f"Rows that wait for data ({len(waiting)})", plain_table(waiting)))
         parts.append(folded("Downloads", downloads(self.recorded.values(), self.experiment.name)))
         return stacked([*parts, citation(self.paper)])
@@ -211,7 +230,7 @@ class Page:
 
     def _of(self, column: Column, items: Sequence[str]) -> Shown:
         present = [item for item in items if (column.run.rows["item"] == item).any()]
-        return stacked([long_table(self.paper, item, column) for item in present])
+        return stacked([long_table(self.paper, item, column, self.heads_of(item)) for item in present])
 
 
 def confusion_figure(column: Column, cell: str) -> Shown:

@@ -10,7 +10,10 @@ import pandas as pd
 from companion.report.evidence import Column, cells
 from companion.report.shown import Shown, escape, scrolling
 from companion.report.symbols import as_html
-from companion.results.published import short_names
+from companion.results.published import load_published, short_names
+
+Heads = tuple[str, str]
+"""What the rows and the columns of an item are, in a word each, as a reader calls them."""
 
 
 def text_table(lines: pd.DataFrame | Sequence[Mapping[str, str]], caption: str = "") -> Shown:
@@ -30,13 +33,14 @@ def text_table(lines: pd.DataFrame | Sequence[Mapping[str, str]], caption: str =
     return Shown(scrolling(content, caption or "table"), _in_words(frame, caption))
 
 
-def grid(paper: str, item: str, column: Column, caption: str = "") -> Shown:
+def grid(paper: str, item: str, column: Column, heads: Heads, caption: str = "") -> Shown:
     """A table in the paper's own shape: networks down, representations across; published values, then those found.
 
     Args:
         paper: As in published.csv.
         item: As in published.csv.
         column: Where the numbers found come from.
+        heads: What its rows and columns are; the names of the columns stand above them.
         caption: Above the table.
     """
     compared = cells(paper, item, column)
@@ -51,7 +55,7 @@ def grid(paper: str, item: str, column: Column, caption: str = "") -> Shown:
         groups = {f"{column.heading}: {column.data}": _found}
     lines = []
     for row in rows:
-        line: dict[tuple[str, str], str] = {("", "row"): as_html(row)}
+        line: dict[tuple[str, str], str] = {("", heads[0]): as_html(row)}
         for heading, text in groups.items():
             for name in across:
                 key = (row, name, measure)
@@ -62,33 +66,41 @@ def grid(paper: str, item: str, column: Column, caption: str = "") -> Shown:
     return text_table(frame, f"{caption or item} ({measure}; {_counts(compared)})")
 
 
-def long_table(paper: str, item: str, column: Column, caption: str = "") -> Shown:
+def long_table(paper: str, item: str, column: Column, heads: Heads, caption: str = "") -> Shown:
     """One line a cell: what was published, where something was, and what was found with its 95 % interval.
+
+    What is the same in every line stands in the caption, unless it is a column of the paper's, which the page explains.
 
     Args:
         paper: As in published.csv.
         item: Item of published.csv, or another name under which runs keep controls and variants.
         column: Where the numbers come from.
+        heads: What its rows and columns are.
         caption: Above the table; the item's name by default.
     """
     compared = cells(paper, item, column)
-    measures = list(dict.fromkeys(str(key[2]) for key in compared.index))
+    across_all, measures = (list(dict.fromkeys(str(key[level]) for key in compared.index)) for level in (1, 2))
     published = bool((compared["published"] != "").any())
     lines = []
     for (row, across, measure), cell in compared.iterrows():
-        line = {"row": as_html(row), "column": as_html(across)}
+        line = {heads[0]: as_html(row)}
+        line |= {heads[1]: as_html(across)} if len(across_all) > 1 else {}
         line |= {"measure": escape(measure)} if len(measures) > 1 else {}
         line |= {"published": _printed(cell, measure)} if published else {}
         lines.append({**line, escape(column.heading): _found(cell, measure)})
-    unit = f"{measures[0]}; " if len(measures) == 1 else ""
-    return text_table(lines, f"{caption or item} ({unit}{_counts(compared)})")
+    alone = [name for name in across_all if len(across_all) == 1 and name not in _printed_columns(paper)]
+    same = [*alone, *(measures if len(measures) == 1 else [])]
+    return text_table(lines, f"{caption or item} ({'; '.join([*same, _counts(compared)])})")
 
 
-def fold_table(folds: pd.DataFrame, measure: str = "accuracy %", caption: str = "Values fold by fold") -> Shown:
+def fold_table(
+    folds: pd.DataFrame, heads: Heads, measure: str = "accuracy %", caption: str = "Values fold by fold"
+) -> Shown:
     """One column per fold, then their mean and standard deviation.
 
     Args:
         folds: One line per value: ``row``, ``column``, ``fold``, ``value``; several seeds are averaged.
+        heads: What its rows and columns are.
         measure: Decides the digits.
         caption: Above the table.
     """
@@ -96,7 +108,7 @@ def fold_table(folds: pd.DataFrame, measure: str = "accuracy %", caption: str = 
     wide = wide.reindex(columns=sorted(wide.columns))
     numbers = wide.rename(columns=lambda fold: f"fold {fold}").assign(mean=wide.mean(axis=1), sd=wide.std(axis=1))
     lines = numbers.map(lambda value: number(value, measure)).reset_index()
-    return plain_table(lines, caption)
+    return plain_table(lines.rename(columns={"row": heads[0], "column": heads[1]}), caption)
 
 
 def plain_table(frame: pd.DataFrame, caption: str = "") -> Shown:
@@ -133,6 +145,11 @@ def _found(cell: pd.Series, measure: str) -> str:
     if not math.isnan(cell["ci_low"]):
         shown += f" <small>[{number(cell['ci_low'], measure)}, {number(cell['ci_high'], measure)}]</small>"
     return shown + (f"<small>{escape(cell['verdict'])}</small>" if cell["verdict"] else "")
+
+
+def _printed_columns(paper: str) -> set[str]:
+    printed = load_published()
+    return set(printed.loc[printed["paper"] == paper, "column"])
 
 
 def _counts(compared: pd.DataFrame) -> str:

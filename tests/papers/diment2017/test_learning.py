@@ -168,16 +168,18 @@ class Killed(BaseException):
     """What ends a training here; nothing in it can catch it."""
 
 
-@pytest.mark.parametrize("task", ["source", "c"])
+@pytest.mark.parametrize("task", ["source", "c", "c, whole"])
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(task, shared, world, sources, monkeypatch, tmp_path):
-    """Killed in its second epoch, which hears whole mixtures after excerpts."""
+    """Killed in its second epoch, which hears whole mixtures, after excerpts but in the last case."""
     settings = SOURCE.model_copy(update={"n_train": 12, "excerpts": ((1.0, 1),)})
 
     def train(folder):
         work = learning.Work(folder=tmp_path / folder)
         if task == "source":
             return learning.train_source(work, world, COMMON, settings, "LSTM", 0, 0).arrays
-        return learning.train_target(work, world, COMMON, TARGET, task, sources[0], 12, 0, 0).arrays
+        of_target = TARGET.model_copy(update={"excerpts": settings.excerpts if task == "c" else ()})
+        scheme = task.partition(",")[0]
+        return learning.train_target(work, world, COMMON, of_target, scheme, sources[0], 12, 0, 0).arrays
 
     whole = train("whole")
     real, asked = learning.tagging_loss, []

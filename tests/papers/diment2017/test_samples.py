@@ -100,6 +100,22 @@ def test_the_figure_is_answered_by_its_table_where_the_source_was_learned(made_u
         assert run.rows["row"].isin([SCRATCH, C]).sum() == (8 if learned else 4), "shown all the same, under its name"
 
 
+@pytest.mark.parametrize(("most", "able"), [(15, False), (16, True)])
+def test_where_the_most_mixtures_do_not_teach_the_target_nothing_is_answered(made_up, run_of, most, able):
+    """Right in 15 of 24 is 62.5 %, and in 16 more than 65 %; how well (c) does matters not."""
+    counts = {"c": (12, 15, 20, 24), SCRATCH: (12, 13, 24, most)}
+
+    def said(scheme, heard):
+        return heard.right(heard.first(counts[scheme][SIZES.index(heard.n_mixtures)]))
+
+    task = made_up(samples, said=said, bound=0.65)
+    run = run_of(samples, samples.compute(task))
+    assert [bool(judged(run, name)) for name in ("C157", "X10")] == [able, able]
+    names = set(run.rows.loc[run.rows["item"] == "Fig2", "row"])
+    assert names == ({C, SCRATCH} if able else {f"{C}, target not learned", f"{SCRATCH}, target not learned"})
+    assert set(run.table("size_curve").columns) == {"samples", "seed", *names}
+
+
 def test_the_data_are_told_with_the_sizes_that_were_used(made_up):
     assert "2 or 8 or 32 or 40 of the target, 24 test mixtures in each of 2 rotations" in computed(made_up).data
 

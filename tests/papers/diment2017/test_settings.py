@@ -25,12 +25,13 @@ def test_settings_of_the_source_reach_the_loop(trained, falling):
     assert rates == pytest.approx([3e-3, 3e-3, 3e-3 * 0.525, 3e-3 / 20] if falling else [3e-3] * 4)
 
 
-def test_settings_of_the_target_reach_the_loop(trained):
-    changed = {"epochs": 4, "batch_size": 3, "lr": 2e-4, "clip_norm": 0.5}
+@pytest.mark.parametrize("falling", [False, True])
+def test_settings_of_the_target_reach_the_loop(trained, falling):
+    changed = {"epochs": 4, "batch_size": 3, "lr": 2e-4, "clip_norm": 0.5, "falling": falling}
     made = trained.target("from scratch", None, TARGET.model_copy(update=changed), seed=3)
     schedule = made.schedule
     assert (schedule.epochs, schedule.batch_size, schedule.lr, schedule.clip_norm) == (4, 3, 2e-4, 0.5)
-    assert schedule.rate(Progress(100, 100, []), schedule.lr) == 2e-4
+    assert schedule.rate(Progress(100, 100, []), schedule.lr) == pytest.approx(1e-5 if falling else 2e-4)
     assert (made.seed, len(made.value.arrays["loss"])) == (3, 4)
 
 
@@ -61,19 +62,42 @@ def test_the_loss_is_binary_cross_entropy(trained):
     torch.testing.assert_close(learning.tagging_loss(output, target), expected)
 
 
-def test_excerpts_reach_the_source_task_alone(trained, sources, world):
-    stages = ((1.0, 1), (2.0, 1))
-    made = trained.source(SOURCE.model_copy(update={"excerpts": stages}))
-    seconds = 44_100 / (SOUNDS.hop_length * SOUNDS.averaged)
-    steps = []
+def lengths(made) -> list[int]:
+    """Steps that each of three epochs hears."""
+    found = []
     for epoch in range(3):
         made.examples.begin_epoch(epoch)
-        steps.append(made.examples.batch(np.arange(2))[0].shape[1])
-    assert steps == [int(seconds), int(2 * seconds), made.examples.lengths[0]]
-    assert not equal(made.network, trained.source().network)
-    mixtures = world.mixtures("source", "train", SOURCE.n_train, seed=0)
-    assert made.examples.spans == learning.event_spans(mixtures, SOUNDS)
-    assert isinstance(trained.target("from scratch").examples, Recordings)
+        found.append(made.examples.batch(np.arange(2))[0].shape[1])
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["source", "from scratch", "a", "b", "c"])
+def test_excerpts_reach_both_tasks(trained, sources, world, scheme):
+    """Each hears excerpts of its own mixtures, with their own events; and whole mixtures where none are asked for."""
+
+    def made(**changed):
+        if scheme == "source":
+            return trained.source(SOURCE.model_copy(update=changed))
+        return trained.target(scheme, sources[0], TARGET.model_copy(update=changed))
+
+    heard = made(excerpts=((1.0, 1), (2.0, 1)))
+    seconds = 44_100 / (SOUNDS.hop_length * SOUNDS.averaged)
+    assert lengths(heard) == [int(seconds), int(2 * seconds), heard.examples.lengths[0]]
+    task, n = ("source", SOURCE.n_train) if scheme == "source" else ("target", 6)
+    assert heard.examples.spans == learning.event_spans(world.mixtures(task, "train", n, seed=0), SOUNDS)
+    whole = made()
+    assert isinstance(whole.examples, Recordings)
+    assert not equal(heard.network, whole.network)
+
+
+@pytest.mark.parametrize("scheme", ["b", "c"])
+def test_a_frozen_layer_hears_an_excerpt_from_its_beginning(trained, sources, scheme):
+    """And not after what came before it, which outputs of whole mixtures would remember."""
+    made = trained.target(scheme, sources[0], TARGET.model_copy(update={"excerpts": ((1.0, 9),)}))
+    made.examples.begin_epoch(0)
+    x, _ = made.examples.batch(np.arange(6))
+    assert x.shape[2] == made.network.n_features, "features, and nothing that was made of them"
+    assert isinstance(made.model, type(made.network))
 
 
 def test_every_layer_is_standardised_with_what_it_was_trained_on(trained, sources, world):

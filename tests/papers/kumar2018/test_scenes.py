@@ -245,6 +245,7 @@ def test_bed_groups_by_hand():
         made.found[key] = [Cell(key, predictions)]
     found = Rows()
     scenes.result_rows(found, made)
+    assert framed(found)["p_value"].loc["Bed groups"].isna().all(), "shares are compared with nothing"
     rows = framed(found)["value"].loc["Bed groups"].droplevel("measure")
     by_fold = [target.folds == 1, target.folds == 2]
 

@@ -1,4 +1,4 @@
-"""A curriculum for the source task: excerpts of mixtures first, short ones in which an event is much, then the whole.
+"""A curriculum: excerpts of mixtures first, short ones in which an event is much, then the whole.
 
 Not in the paper. A network that speaks at the last step must learn what to look for and to remember it; from whole
 mixtures alone it does not begin to within the time there is. Excerpts need to know when events sound, which is known

@@ -19,7 +19,7 @@ from companion.papers.diment2017.excerpts import Excerpts
 from companion.papers.diment2017.sounds import SoundSettings, event_spans, recordings, steps_in
 from companion.profiles import Settings
 from companion.store import Kept, Value, Work
-from companion.training import Schedule, constant, fit, make_fabric
+from companion.training import Examples, Schedule, constant, fit, make_fabric
 from companion.training.optimizers import rmsprop
 from companion.training.rates import late_fall
 from companion.training.recordings import Recordings, score
@@ -79,6 +79,9 @@ class TrainSettings(Settings):
         lr: Learning rate.
         clip_norm: Largest norm of all gradients together; None for any.
         patience: Passes without a better validation after which training ends; None for never.
+        excerpts: Seconds of an excerpt and epochs for which the mixtures are heard so, one after the other; after
+            these the whole is heard. None of it is in the paper.
+        falling: Whether the learning rate falls to a twentieth in the last three tenths.
     """
 
     epochs: int = 300
@@ -86,35 +89,35 @@ class TrainSettings(Settings):
     lr: float = 1e-3
     clip_norm: float | None = None
     patience: int | None = None
+    excerpts: tuple[tuple[float, int], ...] = ()
+    falling: bool = False
 
     @property
     def schedule(self) -> Schedule:
         """For the training loop."""
-        return Schedule(self.epochs, self.batch_size, self.lr, clip_norm=self.clip_norm, patience=self.patience)
+        schedule = Schedule(self.epochs, self.batch_size, self.lr, clip_norm=self.clip_norm, patience=self.patience)
+        return replace(schedule, rate=late_fall if self.falling else constant)
+
+    def examples(self, mixtures: RareMixtures, heard: Recordings, sounds: SoundSettings, seed: int) -> Examples:
+        """What the training loop learns from: the mixtures, or excerpts of them first."""
+        if not self.excerpts:
+            return heard
+        stages = [(steps_in(seconds, sounds), epochs) for seconds, epochs in self.excerpts]
+        return Excerpts(heard, event_spans(mixtures, sounds), stages, seed)
 
 
 class SourceSettings(TrainSettings):
     """How the source task is learned.
 
     Args:
-        excerpts: Seconds of an excerpt and epochs for which the mixtures are heard so, one after the other; after
-            these the whole is heard. None of it is in the paper.
-        falling: Whether the learning rate falls to a twentieth in the last three tenths.
         n_train: Training mixtures.
         n_validation: Validation mixtures, which choose the epoch.
         n_test: Test mixtures, which say whether it was learned.
     """
 
-    excerpts: tuple[tuple[float, int], ...] = ()
-    falling: bool = False
     n_train: int = 1800
     n_validation: int = 300
     n_test: int = 500
-
-    @property
-    def schedule(self) -> Schedule:
-        """For the training loop."""
-        return replace(super().schedule, rate=late_fall if self.falling else constant)
 
 
 class TargetSettings(TrainSettings):
@@ -152,7 +155,6 @@ def train_source(
     sizes = {"train": settings.n_train, "validation": settings.n_validation, "test": settings.n_test}
     mixtures = {part: sounds.mixtures("source", part, n, rotation=rotation, seed=seed) for part, n in sizes.items()}
     train, held, test = (recordings(one, common.sounds, work.n_jobs) for one in mixtures.values())
-    stages = [(steps_in(seconds, common.sounds), epochs) for seconds, epochs in settings.excerpts]
     network = common.tagger.network(layer, seed)
     if common.tagger.standardise:
         network.lower[0].standardise(train.features)  # type: ignore[operator]  # a LowerLayer
@@ -161,7 +163,7 @@ def train_source(
     label = f"{sounds.targets['source']} tagger, rotation {rotation}, seed {seed}"
     state = fit(
         network,
-        Excerpts(train, event_spans(mixtures["train"], common.sounds), stages, seed),
+        settings.examples(mixtures["train"], train, common.sounds, seed),
         tagging_loss,
         lambda model: {"accuracy": float(right(tag(model, held, fabric), held).mean())},
         settings.schedule,
@@ -218,11 +220,11 @@ def train_target(
     fabric = make_fabric(work.device)
     assert work.folder is not None
     learning: nn.Module = network
-    if row.frozen:
+    if row.frozen and not settings.excerpts:  # what a frozen LSTM says in an excerpt depends on where that begins
         train, learning = Recordings(frozen_outputs(network, train.features), train.labels), FromFrozen(network)
     state = fit(
         learning,
-        train,
+        settings.examples(mixtures, train, common.sounds, seed),
         tagging_loss,
         lambda model: {},
         settings.schedule,

@@ -34,11 +34,23 @@ LOOKS: dict[str, dict[str, Any]] = {
 """How a layer begins, which is also written inside its box."""
 WIDE, HIGH, STEP = 1.5, 0.62, 1.0
 
+HEADS = {
+    **dict.fromkeys(
+        ("Table1", "Other schemes", "Other sources", "Control", "Paired", "Bound"), ("training", "scored on")
+    ),
+    "Source task": ("lower layer", "scored on"),
+    "By event": ("training", "mixtures"),
+    "Fig2": ("network", "learned from"),
+    "samples/Paired": ("networks", "learned from"),
+}
+"""What the rows and columns of every item are."""
+
 
 class Page(page.Page):
     """A chapter page of this paper."""
 
     experiment: Experiment
+    heads = HEADS
 
     def schemes(self, names: Sequence[str] = ("from scratch", "a", "b", "c")) -> Shown:
         """Fig. 1, drawn from the table of layers."""
@@ -61,6 +73,11 @@ class Page(page.Page):
         items = self.evidence.run.rows["item"].unique()
         shown = [self.table(item, f"{item}: accuracy on test mixtures") for item in items if item.startswith("Table1")]
         return stacked(shown)
+
+    def other_sources(self) -> Shown:
+        """The same transfer from other sources, where the run tried any."""
+        items = [item for item in self.evidence.run.rows["item"].unique() if item.startswith("Other sources")]
+        return stacked([self.table(item, f"{item}: accuracy on test mixtures") for item in items])
 
     def sounds(self) -> Shown:
         """How many recordings and authors are in each part of both tasks, folded."""

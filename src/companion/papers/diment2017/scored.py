@@ -42,6 +42,10 @@ class TestSet:
         """Which hold the event. Shape: ``(N,)``."""
         return self.table["label"].to_numpy(dtype=bool)
 
+    def right(self, said: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Was each mixture tagged right? Shape: ``(S, N)``, as what networks say of them."""
+        return ((said > 0.5) == self.labels).astype(np.float64)
+
     def mean(self, scores: NDArray[Any], kept: NDArray[np.bool_] | None = None) -> Linearised:
         """The mean over rotations of the mean score in each.
 
@@ -102,7 +106,7 @@ class Scores:
 
     def right(self, system: str) -> NDArray[np.float64]:
         """Was each mixture tagged right? Shape: ``(S, N)``."""
-        return ((self.said[system] > 0.5) == self.tests.labels).astype(np.float64)
+        return self.tests.right(self.said[system])
 
     def accuracy(self, system: str, item: str, row: str, column: str, note: str = "",
                  kept: NDArray[np.bool_] | None = None) -> None:  # fmt: skip

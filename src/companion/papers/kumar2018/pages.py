@@ -27,11 +27,41 @@ N_S_CELL = "source | N_S | F1 max | LIBLINEAR | run 0"
 EXAMPLES = 1
 """Recordings drawn or played of each kind."""
 
+CELL = ("network", "representation")
+HEADS = {
+    **dict.fromkeys(("Table2 right", "Table2 controls", "Table3 lower", "Table3 controls", "Own output"), CELL),
+    **dict.fromkeys(("Paired", "Fold by fold"), CELL),
+    "Table2 left": ("system", "accuracy"),
+    "Table3 upper": ("scene", "system"),
+    "Bed groups": ("system", "given that"),
+    "scenes/Paired": ("network or scene", "representation or system"),
+    "Table1 top-left": ("mean", "network"),
+    "Table1 bottom lowest 10": ("classes", "network"),
+    "Table1 bottom highest 10": ("classes", "network"),
+    "Table1 controls": ("guess", "scored on"),
+    "Table1 top-right": ("time", "network"),
+    "Time by length": ("time", "network"),
+    "Cross": ("trained on", "test"),
+    "By length": ("length", "network"),
+    "Localisation": ("quantity", "network"),
+    "tagging/Paired": ("classes, length or quantity", "networks"),
+    "Source task": ("network", "scored on"),
+    "Scene-event relations": ("network", "units ranked by"),
+    "relations/Paired": ("network", "units ranked by"),
+    "Neighbours": ("representation", "neighbour of"),
+    "Class neighbours": ("class", "quantity"),
+    "Fig2 top-left": ("map", "quality"),
+    "Fig2 top-right": ("map", "quality"),
+    "AudioSet lists": ("quantity", "list"),
+}
+"""What the rows and columns of every item are."""
+
 
 class Page(page.Page):
     """A chapter page of this paper."""
 
     experiment: Experiment
+    heads = HEADS
 
     # --- tagging
 

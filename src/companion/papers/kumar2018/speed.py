@@ -69,7 +69,7 @@ def published_ratio(row: str) -> float:
 def by_length(paper: str, source: Column) -> Shown:
     """N_S relative to N_S^slat at every length, a table for each kind of device that was timed."""
     items = [item for item in dict.fromkeys(source.run.rows["item"]) if "by length" in item]
-    return stacked([long_table(paper, item, source) for item in items])
+    return stacked([long_table(paper, item, source, ("time", "network")) for item in items])
 
 
 def time_table(source: Column) -> Shown:

@@ -28,16 +28,15 @@ from companion.papers.kumar2018.cells import (
     Cells,
     CellSettings,
     Key,
-    keep_adapted,
-    methods,
     predict,
     probed,
     probed_cell,
 )  # fmt: skip
 from companion.papers.kumar2018.choice import METHOD_OF, adapt_pair, choose
 from companion.papers.kumar2018.corpora import WeakSettings, event_corpus, weak_corpus
+from companion.papers.kumar2018.parts import SOURCE, adapted
 from companion.papers.kumar2018.scratch import ROW, train_fold
-from companion.papers.kumar2018.source import SHOWN, Source, SourceSettings, given_weights, trained
+from companion.papers.kumar2018.source import Source, SourceSettings, given_weights, trained
 from companion.probes import FoldProbe
 from companion.representations import represent
 from companion.results.rows import Rows
@@ -217,33 +216,14 @@ def pair_part(task: Task, seed: int, method: str, folds: str) -> None:
     adapt_pair(task, target, sources[(seed - task.seed) % len(sources)], method, pair, seed)
 
 
-def adapted_part(task: Task, seed: int, method: str, fold: int) -> None:
-    """One adaptation of one source network."""
-    sources = tagging.source_networks(task)
-    target = load_target(task.inputs["target"], task.work.n_jobs)
-    keep_adapted(task, sources[(seed - task.seed) % len(sources)], target, method, (fold,), seed)
-
-
 experiment = Experiment(
     __name__,
     PROFILES,
     compute,
     inputs,
     {
-        "source": Part(
-            lambda task, seed: tagging.network(task, SHOWN[0], seed),
-            lambda s, seed: [{"seed": seed + i} for i in range(s.n_seeds)],
-        ),
-        "adapted": Part(
-            adapted_part,
-            lambda s, seed: [
-                {"seed": seed + i, "method": method, "fold": fold}
-                for i in range(s.n_seeds)
-                for method in methods(s, "source", i)
-                for fold in range(1, 6)
-            ],
-            after=("source",),
-        ),
+        "source": SOURCE,
+        "adapted": adapted("target", 5),
         "pair": Part(
             pair_part,
             lambda s, seed: [

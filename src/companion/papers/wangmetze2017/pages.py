@@ -29,8 +29,19 @@ EXAMPLES = 2
 """Sounds that are heard rightly, and as many that are not."""
 
 
+HEADS = {
+    "SoundNet ESC-50": ("layer", "accuracy"),
+    "Layers": ("layer", "pooling"),
+    "Paired": ("networks or layers", "compared"),
+    "Fold by fold": ("network and layer", "reading"),
+}
+"""What the rows and columns of every item are."""
+
+
 class Page(report_page.Page):
     """A page of Wang and Metze 2017."""
+
+    heads = HEADS
 
     # --- SoundNet
 
@@ -82,7 +93,9 @@ class Page(report_page.Page):
         """Accuracy in every fold."""
         table = self.evidence.run.table("folds").rename(columns={"accuracy %": "value"})
         table = table.assign(row=table["network"] + ", " + table["layer"], column=table["reading"])
-        return folded("Fold by fold", fold_table(table[["row", "column", "fold", "value"]]))
+        return folded(
+            "Fold by fold", fold_table(table[["row", "column", "fold", "value"]], self.heads_of("Fold by fold"))
+        )
 
     def machines(self) -> Shown:
         """C, inner accuracy and convergence of every machine."""
