@@ -87,7 +87,8 @@ class Page(report_page.Page):
         drawn = layer_accuracies(rows, printed if official else None)
         figure = show(drawn, alt=alt, caption=caption if official else self.evidence.heading)
         words = f"Accuracy in % with 95 % intervals, {self.evidence.heading}: {self.evidence.data}"
-        return figure + layer_grid(rows, words)
+        said = beside_the_printed(own, printed) if official else ""
+        return Shown(f"<p>{escape(said)}</p>" if said else "", said) + figure + layer_grid(rows, words)
 
     def fold_by_fold(self) -> Shown:
         """Accuracy in every fold."""
@@ -134,6 +135,18 @@ class Page(report_page.Page):
         except DataError:  # not on this machine
             return None
         return corpus
+
+
+def beside_the_printed(own: pd.Series, printed: float) -> str:
+    """How an accuracy and its interval lie to the one that SoundNet's authors print for the same clips."""
+    points = float(own["value"]) - printed
+    clips = round(abs(points) / 100 * own["n_clips"])
+    side = "inside" if own["ci_low"] <= printed <= own["ci_high"] else "above" if printed > own["ci_high"] else "below"
+    return (
+        f"SoundNet's own protocol names {own['value']:.1f} % of {own['n_clips']:,.0f} clips rightly. That is "
+        f"{abs(points):.1f} points or {clips} clips {'fewer' if points < 0 else 'more'} than the {printed} % that its "
+        f"authors print, which lies {side} the interval from {own['ci_low']:.1f} to {own['ci_high']:.1f} %."
+    )
 
 
 def heard(column: Column, corpus: Dataset) -> Shown:
