@@ -25,7 +25,7 @@ PROTOCOL = Key(SOUNDNET, "pool5", f"windows, {PUBLISHED}").name
 ESC50 = "C055"
 """Published id of the accuracy on ESC-50 that SoundNet's authors print."""
 
-EXAMPLES = 2
+EXAMPLES = 1
 """Sounds that are heard rightly, and as many that are not."""
 
 
