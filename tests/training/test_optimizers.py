@@ -1,10 +1,10 @@
-"""RMSprop as Keras has it, step by step."""
+"""Optimisers of the papers, step by step."""
 
 import pytest
 import torch
 from torch import nn
 
-from companion.training.optimizers import rmsprop
+from companion.training.optimizers import nesterov, rmsprop
 
 
 def test_three_steps_by_hand():
@@ -27,3 +27,15 @@ def test_the_small_constant_stands_outside_the_root():
     weight.grad = torch.full((1,), 1e-8, dtype=torch.float64)
     rmsprop([weight], 1.0).step()
     assert float(weight.detach()) == pytest.approx(-1 / (0.1**0.5 + 1), rel=1e-9)
+
+
+def test_nesterov_by_hand():
+    """Gradients 1, 1, -2 at a rate of 0.1: v is 1, 1.9, -0.29, and a step is 0.1 (g + 0.9 v)."""
+    weight = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    optimizer = nesterov([weight], 0.1)
+    came_to = []
+    for slope in (1.0, 1.0, -2.0):
+        weight.grad = torch.tensor([slope], dtype=torch.float64)
+        optimizer.step()
+        came_to.append(float(weight.detach()))
+    assert came_to == pytest.approx([-0.19, -0.19 - 0.271, -0.461 + 0.1 * (2 + 0.9 * 0.29)], rel=1e-9)
