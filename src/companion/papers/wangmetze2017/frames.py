@@ -54,7 +54,7 @@ class Grid(NamedTuple):
 
     @property
     def late(self) -> float:
-        """Seconds by which ``encode`` and ``pair`` have frames too late: their first one's middle is half a frame in."""
+        """Seconds by which the middle of the first frame of ``encode`` and ``pair`` comes after this one's."""
         return 0.5 / self.rate - self.first
 
 

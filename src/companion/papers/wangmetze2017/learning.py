@@ -105,7 +105,8 @@ def train(work: Work, corpus: Dataset, frames: Kept, feature: str, settings: Net
         network, examples, loss, lambda model: measures(model, heard, fabric), schedule,
         monitor=None, seed=seed, folder=work.folder, fabric=fabric, optimizer=nesterov, label=f"{feature}, seed {seed}",
     )  # fmt: skip
-    said = decode(fabric.to_device(network).eval(), heard.features, fabric)
+    # set up as it was for training, which under mixed precision rounds what comes in
+    said = decode(fabric.setup_module(network).eval(), heard.features, fabric)
     return Value(
         {"tokens": np.concatenate(said), "starts": np.cumsum([0, *map(len, said)])}, {"curve": list(state.curve)}
     )

@@ -1,0 +1,229 @@
+"""The chapter on CTC: frames lie where they are said to, test recordings teach nothing, rows are what was counted."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from companion.audio import Audio
+from companion.datasets.base import Clip, Event
+from companion.datasets.synthetic.sequences import SyntheticSequences
+from companion.evaluation.token_errors import token_errors
+from companion.evaluation.units import Units
+from companion.models.soundnet import SAMPLE_RATE, SoundNet
+from companion.papers.wangmetze2017 import ctc
+from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
+from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
+from companion.store import Kept, Value, Work
+
+CLASSES = ("bark", "drum")
+TINY = NetworkSettings(
+    units=6, activation="tanh", epochs=3, low_level_epochs=3, batch_size=2, length=60, lr=1.0, clip_value=0.05
+)
+
+
+def corpus_of(seed=0):
+    return SyntheticSequences(
+        seed, classes=CLASSES, sizes={"train": 4, "validation": 2, "test": 2}, duration=6.0, longest=1.0
+    )
+
+
+def kept(value: Value) -> Kept:
+    """A value as if it came from the store."""
+    return Kept(Path("made-up"), value.arrays, value.facts, {}, "0")
+
+
+@pytest.fixture(scope="module")
+def heard():
+    corpus = corpus_of()
+    return corpus, hear_frames(Work(), corpus, "low-level", None)
+
+
+# Frames
+
+
+def test_a_boundary_is_in_the_frame_whose_middle_is_nearest():
+    """Frames of SoundNet's conv5: their middles are not half a frame from the beginning."""
+    network = SoundNet(width=1 / 16)
+    geometry = network.geometry("conv5")
+    grid = Grid(SAMPLE_RATE / geometry.stride, float(geometry.times(1, SAMPLE_RATE)[0]))
+    times = network.frame_times("conv5", 60)
+    np.testing.assert_allclose(grid.first + np.arange(60) / grid.rate, times)
+    rng = np.random.default_rng(0)
+    for onset in rng.uniform(0.1, 4.0, 50):
+        clip = Clip("a", "a", 1, 5.0, strong=(Event(float(onset), float(onset) + 0.7, "dog"),))
+        tokens = grid.tokens(clip, ["dog"], 60)
+        nearest = [int(np.abs(times - seconds).argmin()) for seconds in (onset, onset + 0.7)]
+        assert tokens.tolist() == [[1, nearest[0]], [2, nearest[1]]]
+        (event,) = grid.events(tokens, ["dog"], 60)
+        assert event[:2] == pytest.approx(times[nearest])
+
+
+def test_low_level_features_describe_two_seconds_around_their_frame():
+    """Noise that begins after three seconds: nothing of it is heard until a second before, and then all of it."""
+    samples = np.random.default_rng(0).normal(size=6 * 44_100).astype(np.float32) * 1e-4
+    samples[3 * 44_100 :] *= 1e3
+    found = low_level(samples, 44_100)
+    assert found.shape == (60, 120)
+    level, spread, slope = found[:, 0], found[:, 20], found[:, 80]
+    assert np.abs(level[:19] - level[5]).max() < 0.1 * (level[50] - level[5])
+    assert np.abs(level[41:] - level[50]).max() < 0.1 * (level[50] - level[5])
+    middle = np.array([29, 30])  # their middles lie 2.95 s and 3.05 s from the beginning
+    assert level[middle].mean() == pytest.approx((level[5] + level[50]) / 2, rel=0.05)
+    assert slope.argmax() in middle
+    assert spread.argmax() in middle
+    assert (found[:, 60:80] >= found[:, 40:60]).all()  # greatest and least
+
+
+def test_features_of_all_recordings_are_kept_with_their_grid(heard):
+    corpus, value = heard
+    assert value.arrays["starts"].tolist() == [60 * i for i in range(9)]
+    assert value.facts == {"rate": 10.0, "first": 0.05}
+    third = low_level(corpus.audio(corpus.clips[2]).samples, corpus.sample_rate)
+    np.testing.assert_allclose(value.arrays["frames"][120:180], third)
+
+
+def test_components_are_those_of_the_training_recordings(heard):
+    corpus, value = heard
+    made = Heard.of(corpus, kept(value), components=10)
+    learned = np.concatenate([made.features[i] for i in made.fold(1)])
+    assert learned.shape[1] == 10
+    np.testing.assert_allclose(np.cov(learned.T), np.eye(10), atol=1e-2)
+    np.testing.assert_allclose(learned.mean(0), 0, atol=1e-4)
+    whole = Heard.of(corpus, kept(value), components=None)
+    assert whole.features[0].shape == (60, 120)
+    assert [len(whole.fold(number)) for number in (1, 2, 3)] == [4, 2, 2]
+    clip = corpus.clips[3]
+    assert len(whole.tokens[3]) == 2 * len(clip.strong)
+
+
+# Training
+
+
+def noised(value: Value, first: int) -> Kept:
+    """The same features with noise in place of those of the recordings from one on."""
+    frames = value.arrays["frames"].copy()
+    frames[60 * first :] = np.random.default_rng(1).normal(size=frames[60 * first :].shape)
+    return kept(Value({**value.arrays, "frames": frames}, value.facts))
+
+
+def relabelled(corpus, fold):
+    """The same corpus whose labels of a fold are those of other recordings."""
+    other = corpus_of(seed=9)
+    corpus = corpus_of()
+    pairs = zip(corpus.clips, other.clips, strict=True)
+    corpus.clips = tuple(replace(a, strong=b.strong) if a.fold == fold else a for a, b in pairs)
+    return corpus
+
+
+def test_noise_in_place_of_the_test_recordings_changes_nothing_that_is_learned(heard, tmp_path):
+    corpus, value = heard
+    curves = [
+        train(Work(folder=tmp_path / str(number)), labels, frames, "low-level", TINY, 0).facts["curve"]
+        for number, (labels, frames) in enumerate(
+            [(corpus, kept(value)), (relabelled(corpus, 3), noised(value, 6)), (relabelled(corpus, 1), kept(value))]
+        )
+    ]
+    for line, same, other in zip(*curves, strict=True):
+        for name in ("loss", "train", "validation", "lr", "said"):
+            assert line[name] == same[name]
+        assert line["loss"] != other["loss"]  # what teaches does change it
+
+
+def test_what_is_kept_is_what_the_last_epoch_says(heard, tmp_path):
+    corpus, value = heard
+    found = Said.of(kept(train(Work(folder=tmp_path), corpus, kept(value), "low-level", TINY, 0)))
+    made = Heard.of(corpus, kept(value), components=50)
+    assert len(found.curve) == 3
+    for name, number in (("train", 1), ("validation", 2), ("test", 3)):
+        chosen = made.fold(number)
+        rate = token_errors([made.tokens[i] for i in chosen], found.only(chosen)).rate()
+        assert rate == pytest.approx(found.curve[-1][name])
+
+
+def test_the_network_begins_to_speak_in_the_first_epoch_that_says_anything():
+    curve = [{"epoch": 1, "said": 0.0}, {"epoch": 2, "said": 0.004}, {"epoch": 3, "said": 0.4}, {"epoch": 4, "said": 0}]
+    assert first_token(curve) == 3
+    assert first_token(curve, 0.001) == 2
+    assert first_token(curve[:2]) == 3
+
+
+# Rows
+
+
+@pytest.fixture
+def found(monkeypatch, tmp_path):
+    """Findings from planted networks: by feature and seed, which share of the true tokens is left out."""
+    corpus = corpus_of()
+    silence = {("low-level", 0): 0.5, ("low-level", 1): 0.3, ("conv5", 0): 0.1, ("conv5", 1): 0.1}
+
+    def planted(task, feature, seed):
+        heard = Heard.of(corpus, ctc.frames_of(task, feature), components=None)
+        said = [tokens[round(silence[feature, seed] * len(tokens)) :] for tokens in heard.tokens]
+        curve = [{"epoch": 1 + i, "said": float(i > seed + (feature == "low-level"))} for i in range(5)]
+        value = Value({"tokens": np.concatenate(said), "starts": np.cumsum([0, *map(len, said)])}, {"curve": curve})
+        return kept(value)
+
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path))
+    monkeypatch.setattr(ctc, "network_of", planted)
+    monkeypatch.setattr(ctc, "corpus", lambda settings, seed, data: corpus)
+
+    def compute(*features):
+        changes = {"features": features, "n_seeds": 2}
+        task, _ = ctc.experiment.task("demo", device="cpu", changes=changes)
+        made = ctc.compute(task)
+        rows = {(line["item"], line["row"], line["column"]): line["value"] for line in made.rows.lines}
+        return rows, made.tables
+
+    return compute
+
+
+def test_rows_are_what_was_planted_and_exchanged_features_exchange_the_sign(found):
+    rows, tables = found("low-level", "conv5")
+    kinds = tables["errors"].set_index(["feature", "split", "seed"]).sort_index()
+    for split, column in (("train", "train"), ("validation", "val"), ("test", "test")):
+        rates = {f: kinds.loc[f, split]["deletions"].mean() for f in ("low-level", "conv5")}
+        assert rows["Table4", "Low-level (50-d, epoch 500)", column] == pytest.approx(rates["low-level"])
+        assert rows["Table4", "SoundNet conv5 256", column] == pytest.approx(rates["conv5"])
+        assert 30 < rates["low-level"] < 50
+        assert 5 < rates["conv5"] < 15
+    assert not kinds[["substitutions", "insertions", "order of simultaneous boundaries"]].to_numpy().any()
+    assert rows["Claim", "warm-up low-level", "random start"] == 3.5
+    assert rows["Claim", "warm-up transferred", "conv5"] == 2.5
+    gap = rows["Table4", "SoundNet conv5 256", "test"] - rows["Table4", "SoundNet conv5 256", "train"]
+    assert rows["Gap", "SoundNet conv5 256", "test - train"] == pytest.approx(gap)
+    assert rows["F1", "SoundNet conv5 256", "events, collar 1 s"] > 80
+    back, _ = found("conv5", "low-level")
+    difference = rows["Paired", "conv5 - low-level", "test"]
+    assert difference < -15
+    assert back["Paired", "low-level - conv5", "test"] == pytest.approx(-difference)
+
+
+def test_the_interval_of_a_rate_is_that_of_a_ratio_of_sums():
+    """Errors in proportion to tokens leave no doubt about their rate; otherwise there is some."""
+    rng = np.random.default_rng(0)
+    units = Units([f"r{i}" for i in range(40)])
+    lengths = rng.integers(5, 30, 40)
+    true = [rng.integers(1, 9, length) for length in lengths]
+    none = ctc.rate([token_errors(true, [[] for _ in true])], units)
+    assert none.by_seed == pytest.approx([100])
+    assert np.abs(none.influence).max() < 1e-9
+    half = ctc.rate([token_errors(true, [one if i % 2 else [] for i, one in enumerate(true)])], units)
+    spread = float(np.sqrt(units.variance(half.influence[0])))
+    weights = rng.multinomial(40, np.full(40, 1 / 40), 2000)
+    wrong = np.where(np.arange(40) % 2, 0, lengths)
+    resampled = 100 * (weights @ wrong) / (weights @ lengths)
+    assert spread == pytest.approx(resampled.std(), rel=0.1)
+
+
+def test_a_profile_names_what_it_needs():
+    assert set(ctc.PROFILES) == {"demo", "esc50"}
+    for settings in ctc.PROFILES.values():
+        assert {part for part in ctc.experiment.parts} == {"frames", "network"}
+        assert len(list(ctc.experiment.parts["network"].each(settings, 0))) == settings.n_seeds * len(settings.features)
+
+
+def test_short_recordings_have_a_frame_for_each_tenth_of_a_second():
+    audio = Audio(np.random.default_rng(0).normal(size=13_230).astype(np.float32) * 0.1, 44_100)
+    assert low_level(audio.samples, audio.sample_rate).shape == (3, 120)
