@@ -162,6 +162,7 @@ def found(monkeypatch, tmp_path):
         heard = Heard.of(corpus, ctc.frames_of(task, feature), components=None)
         said = [tokens[round(silence[feature, seed] * len(tokens)) :] for tokens in heard.tokens]
         curve = [{"epoch": 1 + i, "said": float(i > seed + (feature == "low-level"))} for i in range(5)]
+        curve = [{**line, "loss": 1.0, "train": 2.0, "validation": 3.0, "test": 4.0} for line in curve]
         value = Value({"tokens": np.concatenate(said), "starts": np.cumsum([0, *map(len, said)])}, {"curve": curve})
         return kept(value)
 
@@ -191,6 +192,9 @@ def test_rows_are_what_was_planted_and_exchanged_features_exchange_the_sign(foun
     assert not kinds[["substitutions", "insertions", "order of simultaneous boundaries"]].to_numpy().any()
     assert rows["Claim", "warm-up low-level", "random start"] == 3.5
     assert rows["Claim", "warm-up transferred", "conv5"] == 2.5
+    wanted = {"training loss": 1, "training TER": 2, "validation TER": 3, "test TER": 4}  # as row C211 names them
+    assert tables["ctc_curves"][[*wanted]].drop_duplicates().to_dict("records") == [wanted]
+    assert set(tables["ctc_curves"]["feature"]) == {"low-level", "conv5"}
     gap = rows["Table4", "SoundNet conv5 256", "test"] - rows["Table4", "SoundNet conv5 256", "train"]
     assert rows["Gap", "SoundNet conv5 256", "test - train"] == pytest.approx(gap)
     assert rows["F1", "SoundNet conv5 256", "events, collar 1 s"] > 80
@@ -213,6 +217,8 @@ def test_the_interval_of_a_rate_is_that_of_a_ratio_of_sums():
     spread = float(np.sqrt(units.variance(half.influence[0])))
     weights = rng.multinomial(40, np.full(40, 1 / 40), 2000)
     wrong = np.where(np.arange(40) % 2, 0, lengths)
+    assert half.by_seed == pytest.approx([100 * wrong.sum() / lengths.sum()])  # not the mean of the recordings' rates
+    assert abs(wrong.sum() / lengths.sum() - 0.5) > 0.01
     resampled = 100 * (weights @ wrong) / (weights @ lengths)
     assert spread == pytest.approx(resampled.std(), rel=0.1)
 

@@ -6,5 +6,6 @@ PAPER = Paper(
     "Wang2017",
     {
         "soundnet": "C164-C166",
+        "ctc": "C172-C177 C211 C213-C215 X08",
     },
 )

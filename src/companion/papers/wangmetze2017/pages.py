@@ -13,6 +13,7 @@ from companion.papers.wangmetze2017.layers import frames
 from companion.papers.wangmetze2017.soundnet import PUBLISHED, SOUNDNET
 from companion.report import page as report_page
 from companion.report.evidence import Column
+from companion.report.figures import learning_curves
 from companion.report.players import Example, listen
 from companion.report.shown import Shown, escape, folded
 from companion.report.style import show
@@ -34,6 +35,11 @@ HEADS = {
     "Layers": ("layer", "pooling"),
     "Paired": ("networks or layers", "compared"),
     "Fold by fold": ("network and layer", "reading"),
+    "Table4": ("feature", "recordings"),
+    "Claim": ("what", "with"),
+    "Gap": ("feature", "difference"),
+    "F1": ("feature", "measured on"),
+    "ctc/Paired": ("features", "recordings"),
 }
 """What the rows and columns of every item are."""
 
@@ -121,6 +127,30 @@ class Page(report_page.Page):
         return Shown(f"<p>{escape(words)}</p>", words) + folded(
             "The commonest confusions", plain_table(pd.DataFrame(lines))
         )
+
+    # --- CTC
+
+    def curves(self) -> Shown:
+        """Fig. 2: training loss and token error rates against epochs, a line for each feature."""
+        table = self.evidence.run.table("ctc_curves")
+        last = table[table["epoch"] == table.groupby("feature")["epoch"].transform("max")]
+        ends = last.groupby("feature", sort=False)[["training TER", "test TER"]].mean()
+        said = "; ".join(
+            f"{feature} {line['training TER']:.0f} % in training, {line['test TER']:.0f} % in the test"
+            for feature, line in ends.iterrows()
+        )
+        caption = f"Mean and range over seeds. {self.evidence.heading.capitalize()}."
+        drawn = learning_curves(
+            table, x="epoch", panels=["training loss", "training TER", "validation TER", "test TER"], by="feature"
+        )
+        return show(drawn, alt=f"Token error rates after the last epoch: {said}.", caption=caption)
+
+    def token_errors(self) -> Shown:
+        """What the errors are, in per cent of the true tokens of the test recordings."""
+        table = self.evidence.run.table("errors")
+        means = table[table["split"] == "test"].drop(columns=["split", "seed"]).groupby("feature", sort=False).mean()
+        caption = f"Errors on the test recordings, per cent of true tokens, {self.evidence.heading}"
+        return plain_table(means.map(lambda value: f"{value:.1f}").reset_index(), caption)
 
     def _playable(self, column: Column) -> Dataset | None:
         """The corpus of a run, as far as it may be played and is on this machine."""
