@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from companion.audio import Audio
+from companion.audio import Audio, save
 from companion.datasets.base import Clip, Event
 from companion.datasets.synthetic.sequences import SyntheticSequences
+from companion.errors import DataError
 from companion.evaluation.token_errors import token_errors
 from companion.evaluation.units import Units
 from companion.models.soundnet import SAMPLE_RATE, SoundNet
@@ -224,10 +225,23 @@ def test_the_interval_of_a_rate_is_that_of_a_ratio_of_sums():
 
 
 def test_a_profile_names_what_it_needs():
-    assert set(ctc.PROFILES) == {"demo", "esc50"}
     for settings in ctc.PROFILES.values():
-        assert {part for part in ctc.experiment.parts} == {"frames", "network"}
         assert len(list(ctc.experiment.parts["network"].each(settings, 0))) == settings.n_seeds * len(settings.features)
+
+
+def test_noiseme_is_read_from_its_lists_and_no_other_corpus_is_taken_for_it(tmp_path):
+    settings, folder = ctc.PROFILES["paper"], tmp_path / "noiseme"
+    with pytest.raises(DataError, match=r"train\.tsv"):
+        ctc.corpus(settings, 0, tmp_path)
+    for part in ("train", "validation", "test"):
+        save(folder / "audio" / f"{part}.wav", Audio(np.full(4_410, 0.1, np.float32), 44_100))
+        lines = "filename\tonset\toffset\tevent_label\n" + f"{part}.wav\t0.01\t0.05\tcheer\n"
+        (folder / f"{part}.tsv").write_text(lines)
+    corpus = ctc.corpus(settings, 0, tmp_path)
+    assert (len(corpus.classes), [clip.fold for clip in corpus.clips]) == (17, [1, 2, 3])
+    (folder / "test.tsv").write_text(lines.replace("cheer", "dog"))
+    with pytest.raises(DataError, match="unknown class 'dog'"):
+        ctc.corpus(settings, 0, tmp_path)
 
 
 def test_short_recordings_have_a_frame_for_each_tenth_of_a_second():
