@@ -226,3 +226,18 @@ def test_many_mixtures_are_learned_with_settings_of_their_own(made_up):
     settings = {(a[5], a[2].epochs) for name, a in task.asked if name == "train_target"}
     assert settings == {(6, 2), (8, 7)}
     assert "8 training mixtures of the source, 6 or 8 of the target" in transfer.words(task, (6, 8))
+
+
+@pytest.mark.parametrize("chosen_on", [(0,), (1,)])
+def test_accuracy_is_told_without_authors_that_helped_to_choose(made_up, chosen_on):
+    """In rotation 0 all is right, in rotation 1 nothing."""
+    task = made_up(said=lambda scheme, heard: heard.right(heard.rotation == 0), chosen_on=chosen_on)
+    rows = rows_of(transfer.compute(task))
+    told = {place[1]: line["value"] for place, line in rows.items() if place[0] == "Authors that chose nothing"}
+    assert set(told) == {"from scratch", "a", "b", "c", table1.FULL}
+    assert set(told.values()) == {100.0 if chosen_on == (1,) else 0.0}
+    assert rows["Bound", "from scratch, all data", table1.COLUMN]["value"] == pytest.approx(50)
+
+
+def test_where_nothing_was_chosen_on_authors_nothing_is_left_out(made_up):
+    assert not [place for place in rows_of(transfer.compute(made_up())) if place[0] == "Authors that chose nothing"]

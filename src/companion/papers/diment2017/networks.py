@@ -39,6 +39,7 @@ class TransferSettings(Settings):
         n_limited: Few mixtures.
         n_full: Many.
         rotations: How many of the ways of parting the sounds are used; tests of all are put together.
+        chosen_on: Rotations whose test authors helped to choose a setting; accuracy is also told without them.
         n_sources: Source networks; seeds take them in turn.
         n_seeds: Seeds of mixtures and weights, for few mixtures.
         n_full_seeds: The same for many.
@@ -65,6 +66,7 @@ class TransferSettings(Settings):
     learned: float = 0.85
     bound: float = 0.65
     also: Mapping[str, SourceSettings] = {}
+    chosen_on: tuple[int, ...] = ()
 
 
 def with_source(task: Task, name: str) -> Task:

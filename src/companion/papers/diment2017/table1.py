@@ -64,6 +64,13 @@ def midpoint(scores: Scores) -> None:
     scores.difference(gain, "Prose", "(c) - midpoint from few to full data", COLUMN, f"the first {n} seeds")
 
 
+def untouched(scores: Scores, chosen_on: Sequence[int]) -> None:
+    """Accuracy in the rotations whose test authors helped to choose nothing."""
+    kept = ~scores.tests.table["rotation"].isin(chosen_on).to_numpy()
+    for system in scores.said:
+        scores.accuracy(system, "Authors that chose nothing", system, "their mixtures", kept=kept)
+
+
 def by_event(scores: Scores) -> None:
     """How often the event is found, by its ratio to the background and by when it begins."""
     table = scores.tests.table

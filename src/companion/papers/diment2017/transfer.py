@@ -42,6 +42,7 @@ from companion.papers.diment2017.table1 import (
     other_source,
     result_rows,
     source_rows,
+    untouched,
 )
 from companion.results.rows import Rows
 
@@ -64,13 +65,15 @@ PROFILES: Mapping[str, TransferSettings] = {
     # Chosen on mixtures of the source task alone. Averages of sixteen frames, sigmoid gates, a forget bias of 3 above,
     # twice the rate, shorter gradients and excerpts first: with the published settings the source was not learned in
     # the time there was (held-out accuracy 68 % after five core-minutes).
-    # A first recorded run had the source learned so, but the target from whole mixtures, and no network learned it.
-    # Then, on the source task again: 600 mixtures and 30 epochs of whole ones, as the target had, 60 %; with excerpts,
-    # 90 epochs, 95 %. With 36 mixtures from scratch it is chance both ways (52 % after 300 epochs whole, 51 % with
-    # excerpts), and the loss is next to nothing after 20. So every network learns from excerpts first now.
+    # A first recorded run had the target learned from whole mixtures, and no network learned it. On the source task,
+    # 600 whole mixtures and 30 epochs taught nothing either (60 %), and excerpts first did (95 % after 90); with 36
+    # mixtures it was chance both ways. In a second run every network learned from excerpts first: with all data 56 %.
+    # Then, on training authors of rotations 0 and 1 alone, one of their groups left out: as it was 57 %, with the mean
+    # of each mixture taken out 81 %, with the deviation too 82 %, with pooled MFCC under boosted trees 91 to 96 %. On
+    # the source's validation mixtures: nothing taken out 92 %, the mean 88 %, the deviation too 91 %.
     "esc50": TransferSettings(
         common=CommonSettings(
-            sounds=SoundSettings(name="esc50", averaged=16),
+            sounds=SoundSettings(name="esc50", averaged=16, normalised="mean and deviation"),
             tagger=TaggerSettings(gates="sigmoid", masks="clip", forget_bias=(1.0, 3.0)),
         ),
         source=SourceSettings(
@@ -92,16 +95,17 @@ PROFILES: Mapping[str, TransferSettings] = {
             n_control=100,
         ),
         full=TargetSettings(
-            epochs=90,
+            epochs=45,
             lr=2e-3,
             clip_norm=1.0,
             falling=True,
-            excerpts=((7.0, 25), (15.0, 15)),
+            excerpts=((7.0, 13), (15.0, 8)),
             n_test=200,
             n_control=100,
         ),
         n_full=600,
         rotations=5,
+        chosen_on=(1, 2),
         n_sources=3,
         # Twelve kinds of voices take twice as long to learn as cries: 94 % after 110,000 presentations, on mixtures of
         # this source alone.
@@ -148,6 +152,8 @@ def compute(task: Task) -> Findings:
     result_rows(scores["test"], "" if able and learned else "source" if able else "target")
     for name in settings.also:
         other_source(task, name, scores["test"], able)
+    if settings.chosen_on:
+        untouched(scores["test"], settings.chosen_on)
     if "control" in scores:
         control_rows(scores["control"])
     tables = {f"{part}_predictions": scores[part].table() for part in parts} | {"counts": sounds.counts()}
