@@ -34,10 +34,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 """How a layer begins, which is also written inside its box."""
 WIDE, HIGH, STEP = 1.5, 0.62, 1.0
 
+TABLES = ("Table1", "Authors that chose nothing", "Other schemes", "Other sources", "Control", "Paired", "Bound")
 HEADS = {
-    **dict.fromkeys(
-        ("Table1", "Other schemes", "Other sources", "Control", "Paired", "Bound"), ("training", "scored on")
-    ),
+    **dict.fromkeys(TABLES, ("training", "scored on")),
     "Source task": ("lower layer", "scored on"),
     "By event": ("training", "mixtures"),
     "Fig2": ("network", "learned from"),
