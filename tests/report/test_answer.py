@@ -115,3 +115,9 @@ def test_only_published_claims_link_to_the_scorecard(judge):
     one = judge(MAX, AVERAGE, paired(4.0, 1.5, 6.5))
     shown = claims_table([one.answer(RAISED), one.answer(Finding("A claim", "C139"))], "../scorecard.html", "Claims")
     assert re.findall(r'<a href="([^"]+)">(\w+)</a>', shown.html) == [("../scorecard.html#C139", "C139")]
+
+
+def test_a_finding_may_name_the_printed_number_that_it_speaks_of(judge):
+    rule = "[Controls | level | mean | accuracy %] > 71.2"
+    said = judge(UNPRINTED).answer(Finding("As printed", rule, unit="%", printed="C055"))
+    assert (said.published, said.found) == ("74.2 %", "20.0 [15.0, 25.0] %")

@@ -41,6 +41,7 @@ class Finding:
         unit: After every number.
         scale: Factor from the rows' unit to this one: 100 for a difference of MAP in points.
         digits: Decimals.
+        printed: Published id of the number that the sentence speaks of, where the rule names other rows.
     """
 
     words: str
@@ -48,6 +49,7 @@ class Finding:
     unit: str = "points"
     scale: float = 1.0
     digits: int = 1
+    printed: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Answer:
 
     @property
     def published(self) -> str:
-        """The published numbers, computed from those of the rows that the claim compares."""
+        """The published numbers: the one that the sentence speaks of, or those of the rows that the claim compares."""
+        if self.finding.printed:
+            return f"{load_published().at[self.finding.printed, 'published']} {self.finding.unit}"
         numbers = [self._text(value) for _, value, _ in self.parts if not math.isnan(value)]
         if not numbers:
             return load_published().at[self.id, "published"] if self.id.startswith("C") else "–"
@@ -90,7 +94,8 @@ class Answer:
             holding = sum(judge([pair]) == HOLDS for pair in pairs)
             least = self._interval(nearest(pairs))
             return f"{holding} of {len(pairs)} hold; nearest to failing {least} {self.finding.unit}"
-        return f"{', '.join(self._interval(found) for found in known)} {self.finding.unit}"
+        shown = dict.fromkeys(self._interval(found) for found in known)  # a band has two ends and one number
+        return f"{', '.join(shown)} {self.finding.unit}"
 
     def _interval(self, found: Measured) -> str:
         if math.isnan(found.low):

@@ -1,0 +1,145 @@
+"""What only this paper's pages draw: tables of layers, when their frames are, and what a linear machine reads off."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.papers.wangmetze2017.layers import NETWORKS, PRINTED, REASONS, Frames, LayerRow, computed, differing
+from companion.papers.wangmetze2017.listening import POOLINGS
+from companion.papers.wangmetze2017.soundnet import LEVEL, UNTRAINED
+from companion.report.shown import Shown, escape
+from companion.report.style import BLACK, BLUE, GREEN, VERMILION, axes_grid, styled
+from companion.report.tables import plain_table, text_table
+
+
+def layer_table(table: str) -> Shown:
+    """A printed table of layers beside what its modules say, one line a layer.
+
+    Args:
+        table: One of ``layers.PRINTED``.
+    """
+    rows, wrong = computed(NETWORKS[table]()), differing(table)
+    lines = []
+    for name, printed in PRINTED[table].items():
+        line = {"layer": name, "maps": rows[name].maps}
+        for quantity, heading in QUANTITIES.items():
+            line[heading] = _both(quantity, printed, rows[name], quantity in wrong.get(name, ()))
+        lines.append({**line, "why": REASONS.get((table, name), "")})
+    frame = pd.DataFrame(lines)
+    frame = frame.drop(columns=[column for column in frame if not frame[column].str.strip("–").any()])
+    return plain_table(
+        frame,
+        f"{table}: computed from the modules; where the paper prints other digits, these in brackets",
+    )
+
+
+QUANTITIES: Mapping[str, str] = {
+    "filter": "filter", "subsampling": "subsampling", "rate": "frames a second", "field": "receptive field",
+}  # fmt: skip
+
+
+def _both(quantity: str, printed: LayerRow, row: LayerRow, wrong: bool) -> str:
+    """The computed value, and the printed one where it is another."""
+    return _text(quantity, row) + (f" [{_text(quantity, printed)}]" if wrong else "")
+
+
+def _text(quantity: str, row: LayerRow) -> str:
+    value = float(getattr(row, quantity))
+    if not value:
+        return "–"
+    if quantity == "field":
+        return f"{1000 * value:.1f} ms" if value < 0.1 else f"{value:.2f} s"
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.2f}"
+
+
+@styled
+def frames_drawn(layers: Mapping[str, Frames], seconds: float) -> Figure:
+    """When the frames of each layer are, and how much of the clip the one in the middle depends on.
+
+    Args:
+        layers: By name, the lowest first.
+        seconds: Length of the clip.
+    """
+    figure, (axis,) = axes_grid(1, 1, 7.6, 2.6)
+    for height, layer in enumerate(layers.values()):
+        axis.vlines(layer.times, height - 0.3, height + 0.3, color=BLACK, linewidth=0.6)
+        words = f"none: needs {layer.needs:.1f} s"
+        if len(layer.times):
+            words = f"{layer.rate:.3g} a second, {layer.field:.2f} s"
+            reach = (layer.middle[0], layer.middle[1] - layer.middle[0])
+            axis.broken_barh([reach], (height - 0.38, 0.76), color=BLUE, alpha=0.45, linewidth=0)
+        axis.text(1.01, height, words, transform=axis.get_yaxis_transform(), va="center", fontsize=9)
+    axis.set_xlim(0, seconds)
+    axis.set_yticks(range(len(layers)), list(layers))
+    axis.set_xlabel("seconds")
+    axis.grid(visible=False)
+    figure.subplots_adjust(right=0.8)
+    return figure
+
+
+def layer_grid(rows: pd.DataFrame, caption: str) -> Shown:
+    """Accuracy by layer, one line a pooling; below them the untrained network.
+
+    Args:
+        rows: Of a run.
+        caption: Above the table.
+    """
+    kinds = {
+        ("Layers", "max"): "maximum",
+        ("Layers", "mean"): "mean",
+        ("Layers, untrained", "max"): "untrained, maximum",
+    }
+    layers, lines = list(dict.fromkeys(rows[rows["item"] == "Layers"]["row"])), []
+    for (item, pooling), words in kinds.items():
+        known = rows[(rows["item"] == item) & (rows["column"] == pooling)].set_index("row")
+        cells = {layer: _interval(known.loc[layer]) if layer in known.index else "–" for layer in layers}
+        lines.append({"pooling": escape(words), **cells})
+    return text_table(lines, caption)
+
+
+def _interval(row: pd.Series) -> str:
+    ends = f"[{row['ci_low']:.1f}, {row['ci_high']:.1f}]"
+    return f'<span class="number">{row["value"]:.1f} <small>{ends}</small></span>'
+
+
+@styled
+def layer_accuracies(rows: pd.DataFrame, published: float | None) -> Figure:
+    """Accuracy by layer: both poolings, the untrained network, and SoundNet's own protocol.
+
+    Args:
+        rows: Of a run.
+        published: Accuracy to draw as a line; None for none.
+    """
+    figure, (axis,) = axes_grid(1, 1, 7.6, 3.0)
+    cells = rows[rows["item"] == "Layers"]
+    layers = list(dict.fromkeys(cells["row"]))
+    series: Sequence[tuple[str, str, dict[str, Any]]] = (
+        ("Layers", POOLINGS[0], {"color": BLUE, "marker": "o", "label": "maximum over the clip"}),
+        ("Layers", POOLINGS[1], {"color": GREEN, "marker": "s", "label": "mean over the clip"}),
+        ("Layers, untrained", POOLINGS[0], {"color": BLACK, "marker": "^", "label": f"{UNTRAINED}, maximum"}),
+    )
+    for number, (item, reading, look) in enumerate(series):
+        shown = rows[(rows["item"] == item) & (rows["column"] == reading)]
+        places = [layers.index(name) + 0.16 * (number - 1) for name in shown["row"]]
+        _dots(axis, places, shown, look)
+    own = rows[rows["item"] == "SoundNet ESC-50"]
+    look = {"color": VERMILION, "marker": "D", "label": "pool5, 1 s windows: SoundNet's protocol"}
+    _dots(axis, [layers.index("pool5") + 0.32], own, look)
+    if published is not None:
+        axis.axhline(published, color=VERMILION, linestyle="--", linewidth=1.2, label=f"published, {published} %")
+    axis.set_xticks(range(len(layers)), layers)
+    axis.set_ylabel(LEVEL)
+    axis.set_ylim(bottom=0)
+    axis.grid(axis="y")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8.5)
+    return figure
+
+
+def _dots(axis: Any, places: Sequence[float], shown: pd.DataFrame, look: Mapping[str, Any]) -> None:
+    """Dots with intervals, none of which is joined to another: layers are no scale."""
+    ends = np.abs(shown[["ci_low", "ci_high"]].to_numpy().T - shown["value"].to_numpy())
+    axis.errorbar(places, shown["value"], yerr=ends, fmt=look["marker"], color=look["color"], label=look["label"],
+                  markersize=5.5, linewidth=1.4)  # fmt: skip

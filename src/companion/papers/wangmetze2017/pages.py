@@ -1,0 +1,173 @@
+"""What the pages of this paper show beyond what any page does."""
+
+import numpy as np
+import pandas as pd
+
+from companion.datasets.base import Clip, Dataset
+from companion.errors import DataError
+from companion.features import NS_LOG_MEL, extract
+from companion.models.soundnet import SoundNet
+from companion.papers.wangmetze2017.cells import Key
+from companion.papers.wangmetze2017.drawings import frames_drawn, layer_accuracies, layer_grid, layer_table
+from companion.papers.wangmetze2017.layers import frames
+from companion.papers.wangmetze2017.soundnet import PUBLISHED, SOUNDNET
+from companion.report import page as report_page
+from companion.report.evidence import Column
+from companion.report.players import Example, listen
+from companion.report.shown import Shown, escape, folded
+from companion.report.style import show
+from companion.report.tables import fold_table, plain_table
+from companion.results.published import load_published
+
+PROTOCOL = Key(SOUNDNET, "pool5", f"windows, {PUBLISHED}").name
+"""Column of the table ``predictions`` that holds SoundNet's own protocol."""
+
+ESC50 = "C055"
+"""Published id of the accuracy on ESC-50 that SoundNet's authors print."""
+
+EXAMPLES = 1
+"""Sounds that are heard rightly, and as many that are not."""
+
+
+HEADS = {
+    "SoundNet ESC-50": ("layer", "accuracy"),
+    "Layers": ("layer", "pooling"),
+    "Paired": ("networks or layers", "compared"),
+    "Fold by fold": ("network and layer", "reading"),
+}
+"""What the rows and columns of every item are."""
+
+
+class Page(report_page.Page):
+    """A page of Wang and Metze 2017."""
+
+    heads = HEADS
+
+    # --- SoundNet
+
+    def hear(self) -> Shown:
+        """Clips that the protocol takes for what they are, and clips that it does not.
+
+        Real clips are played where their licence allows it and the corpus is there; generated ones otherwise.
+        """
+        for column in (self.evidence, *self.others):
+            corpus = self._playable(column)
+            if corpus is not None:
+                return heard(column, corpus)
+        words = "No corpus that can be played here."
+        return Shown(f"<p>{words}</p>", words)
+
+    def frames(self, seconds: float = 5.0) -> Shown:
+        """When the frames of every layer are, and how much of a clip one of them depends on."""
+        found = frames(SoundNet(width=1 / 16), seconds)
+        said = "; ".join(f"{name} {len(layer.times)} frames" for name, layer in found.items())
+        caption = (
+            f"A clip of {seconds:g} s. Strokes: the time of each frame. Bar: how much sound the frame in the middle "
+            "depends on. Right: frames a second, and the length of the bar."
+        )
+        return show(frames_drawn(found, seconds), alt=f"Frames of {seconds:g} s by layer: {said}.", caption=caption)
+
+    def layers(self, table: str) -> Shown:
+        """A printed table of layers beside what its modules say."""
+        return layer_table(table)
+
+    def by_layer(self) -> Shown:
+        """Accuracy of every layer under both poolings, the untrained network, and the protocol: figure and table."""
+        rows, printed = self.evidence.run.rows, float(load_published().at[ESC50, "published"])
+        own = rows[rows["item"] == "SoundNet ESC-50"].iloc[0]
+        best = rows[rows["item"] == "Layers"].sort_values("value").iloc[-1]
+        alt = (
+            f"Accuracy by layer, {self.evidence.heading}: best {best['row']} under the {best['column']} with "
+            f"{best['value']:.1f} %; SoundNet's own protocol {own['value']:.1f} %, published {printed} %."
+        )
+        official = self.evidence.evidence == "official"
+        caption = (
+            "Dots with 95 % intervals. Corpus, weights and protocol are SoundNet's own, so levels may be compared."
+        )
+        drawn = layer_accuracies(rows, printed if official else None)
+        figure = show(drawn, alt=alt, caption=caption if official else self.evidence.heading)
+        words = f"Accuracy in % with 95 % intervals, {self.evidence.heading}: {self.evidence.data}"
+        said = beside_the_printed(own, printed) if official else ""
+        return Shown(f"<p>{escape(said)}</p>" if said else "", said) + figure + layer_grid(rows, words)
+
+    def fold_by_fold(self) -> Shown:
+        """Accuracy in every fold."""
+        table = self.evidence.run.table("folds").rename(columns={"accuracy %": "value"})
+        table = table.assign(row=table["network"] + ", " + table["layer"], column=table["reading"])
+        return folded(
+            "Fold by fold", fold_table(table[["row", "column", "fold", "value"]], self.heads_of("Fold by fold"))
+        )
+
+    def machines(self) -> Shown:
+        """C, inner accuracy and convergence of every machine."""
+        table = self.evidence.run.table("probes")
+        text = table.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value))
+        return folded("How every classifier was chosen", plain_table(text.replace("nan", "–"), self.evidence.heading))
+
+    def errors(self, n: int = 12) -> Shown:
+        """The commonest confusions under SoundNet's protocol: three in words, more of them folded."""
+        table = self.evidence.run.table("predictions")
+        wrong = table[table["label"] != table[PROTOCOL]]
+        counts = wrong.groupby(["label", PROTOCOL]).size().sort_values(ascending=False, kind="stable").head(n)
+        of_class = table["label"].value_counts()
+        lines = [
+            {"class": label.replace("_", " "), "is taken for": said.replace("_", " "),
+             "clips": f"{count} of {of_class[label]}"}
+            for (label, said), count in counts.items()
+        ]  # fmt: skip
+        first = "; ".join(f"{line['class']} for {line['is taken for']}, {line['clips']}" for line in lines[:3])
+        words = f"Under SoundNet's protocol {len(wrong)} of {len(table)} clips are taken for another class"
+        words += f", most often {first}." if lines else "."
+        return Shown(f"<p>{escape(words)}</p>", words) + folded(
+            "The commonest confusions", plain_table(pd.DataFrame(lines))
+        )
+
+    def _playable(self, column: Column) -> Dataset | None:
+        """The corpus of a run, as far as it may be played and is on this machine."""
+        settings = self.experiment.profiles[column.run.profile]
+        try:
+            inputs = self.experiment.inputs(settings, self.parameters.seed, self.parameters.data_root)  # type: ignore[attr-defined]
+            corpus: Dataset = inputs["corpus"]
+            if column.run.profile != "demo":  # the licence of clips outside ESC-10 forbids more than it allows
+                from companion.datasets.esc50 import ESC50
+
+                corpus = ESC50(self.parameters.data_root, esc10_only=True)
+        except DataError:  # not on this machine
+            return None
+        return corpus
+
+
+def beside_the_printed(own: pd.Series, printed: float) -> str:
+    """How an accuracy and its interval lie to the one that SoundNet's authors print for the same clips."""
+    points = float(own["value"]) - printed
+    clips = round(abs(points) / 100 * own["n_clips"])
+    side = "inside" if own["ci_low"] <= printed <= own["ci_high"] else "above" if printed > own["ci_high"] else "below"
+    return (
+        f"SoundNet's own protocol names {own['value']:.1f} % of {own['n_clips']:,.0f} clips rightly. That is "
+        f"{abs(points):.1f} points or {clips} clips {'fewer' if points < 0 else 'more'} than the {printed} % that its "
+        f"authors print, which lies {side} the interval from {own['ci_low']:.1f} to {own['ci_high']:.1f} %."
+    )
+
+
+def heard(column: Column, corpus: Dataset) -> Shown:
+    """Examples of a run: clips of a corpus, right and wrong, no two of one class."""
+    clips = {clip.id: clip for clip in corpus.clips}
+    predictions = column.run.table("predictions").set_index("clip")
+    predictions = predictions[predictions.index.isin(clips)]
+    right = predictions["label"] == predictions[PROTOCOL]
+    wrong = predictions[~right].drop_duplicates("label")[:EXAMPLES]
+    known = predictions[right & ~predictions["label"].isin(wrong["label"])].drop_duplicates("label")[:EXAMPLES]
+    chosen = [*wrong.index, *known.index]
+    examples = [_example(corpus, clips[name], str(predictions.at[name, PROTOCOL])) for name in chosen]
+    source = f"Clips of {corpus.name}. {corpus.licence}".strip()
+    return listen(examples) + Shown(f"<p><small>{escape(source)}</small></p>", source)
+
+
+def _example(corpus: Dataset, clip: Clip, said: str) -> Example:
+    """A clip with its true class and the one that was said."""
+    audio, label = corpus.audio(clip), str(clip.label)
+    words = "is heard as what it is" if said == label else f"is taken for {said.replace('_', ' ')}"
+    author = corpus.author_of.get(clip.recording)
+    maker = f" (Freesound {clip.recording} by {author})" if author else ""
+    log_mel = extract(audio.samples, audio.sample_rate, NS_LOG_MEL)
+    return Example(label.replace("_", " "), words + maker, audio, np.asarray(log_mel))
