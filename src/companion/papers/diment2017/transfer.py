@@ -39,6 +39,7 @@ from companion.papers.diment2017.table1 import (
     COLUMN,
     FULL,
     control_rows,
+    count_rows,
     other_source,
     result_rows,
     source_rows,
@@ -156,7 +157,9 @@ def compute(task: Task) -> Findings:
         untouched(scores["test"], settings.chosen_on)
     if "control" in scores:
         control_rows(scores["control"])
-    tables = {f"{part}_predictions": scores[part].table() for part in parts} | {"counts": sounds.counts()}
+    counts = sounds.counts()
+    count_rows(rows, counts.assign(target=counts["task"].map(sounds.targets)))
+    tables = {f"{part}_predictions": scores[part].table() for part in parts} | {"counts": counts}
     tables |= source_tables(task)
     n_recordings = scores["test"].tests.units.n_recordings
     data = words(task, (settings.n_limited, settings.n_full))
