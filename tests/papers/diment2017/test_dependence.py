@@ -10,7 +10,7 @@ import torch
 from companion.datasets.base import Clip
 from companion.datasets.rare import TASKS, RareSounds, Task
 from companion.datasets.synthetic.rare import SyntheticRare
-from companion.mixtures.rare import Pool
+from companion.mixtures.rare import Pool, RareRule
 from companion.papers.diment2017 import samples, transfer
 from companion.papers.diment2017.learning import TargetSettings
 from companion.papers.diment2017.scored import test_set as tests_of
@@ -138,6 +138,15 @@ def test_parts_rotations_seeds_and_the_control_have_draws_of_their_own():
     assert len({repr([bed for bed, _ in one]) for one in drawn.values()}) == len(drawn), "no two have all backgrounds"
     whole = [event for one in drawn.values() for _, placed in one for event in placed]
     assert len({(event, onset) for event, onset, _ in whole}) > 0.95 * len(whole)
+
+
+def test_a_recipe_has_the_factor_and_the_edges_of_the_rule():
+    """The paper's events have none; what the recipe's own class says of edges is for cut clips."""
+    for gain, edge in ((0.2, 0.0), (0.5, 0.03)):
+        sounds = Alike()
+        sounds.rule = RareRule(duration=3.0, gain=gain, edge=edge)
+        recipes = sounds.mixtures("target", "test", 2).recipes.values()
+        assert {(one.gain, one.edge) for one in recipes} == {(gain, edge)}
 
 
 def test_seeds_of_the_source_have_mixtures_and_excerpts_of_their_own(trained, monkeypatch):
