@@ -14,7 +14,7 @@ import torch
 
 from companion import store
 from companion.experiment import Findings
-from companion.papers.diment2017 import learning, sounds, transfer
+from companion.papers.diment2017 import learning, sounds, table1, transfer
 from companion.results.run import Run, write_run
 from companion.store import Store, Work
 from companion.training.recordings import Recordings
@@ -120,12 +120,13 @@ def made_up(monkeypatch: pytest.MonkeyPatch, world: World) -> Callable[..., Made
 
     Rows by event are many, and made where they are asked for.
     """
-    monkeypatch.setattr(transfer, "facts_of", lambda kept: kept.facts)
+    for module in (transfer, table1):
+        monkeypatch.setattr(module, "facts_of", lambda kept: kept.facts)
     larger = TARGET.model_copy(update={"n_test": N, "n_control": N // 2})
-    real = transfer.by_event
+    real = table1.by_event
 
     def task(module: Any = transfer, *, by_event: bool = False, **options: Any) -> MadeUp:
-        monkeypatch.setattr(transfer, "by_event", real if by_event else lambda scores: None)
+        monkeypatch.setattr(table1, "by_event", real if by_event else lambda scores: None)
         given = {name: options.pop(name) for name in ("said", "accuracy") if name in options}
         sizes = {} if module is transfer else {"sizes": (2, 8, 32, 40), "n_limited": 32}
         settings = {**TINY, "target": larger, "full": larger, **sizes, **options}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from companion.datasets.rare import RareMixtures
+from companion.datasets.rare import RareMixtures, RareSounds
 from companion.experiment import Findings, Task
 from companion.papers.diment2017.learning import tested
 from companion.store import key
@@ -30,7 +30,10 @@ class Heard:
         labels: Which hold the event. Shape: ``(N,)``.
         onset: Its first second, NaN where there is none. Shape: ``(N,)``.
         ratio: Its ratio to the background in dB, NaN where there is none. Shape: ``(N,)``.
+        sounds: What the network's training heard.
     """
+
+    sounds: RareSounds
 
     def __init__(self, mixtures: RareMixtures, part: str, n_mixtures: int, rotation: int, seed: int) -> None:
         self.part, self.n_mixtures, self.rotation, self.seed = part, n_mixtures, rotation, seed
@@ -83,6 +86,7 @@ class MadeUp(Task):
         found = {}
         for part in ("test", "control") if settings.n_control else ("test",):
             heard = Heard(tested(sounds, settings, part, rotation), part, n_mixtures, rotation, seed)
+            heard.sounds = sounds
             found[part] = np.asarray(self.said(scheme, heard), dtype=np.float32)
         return found
 

@@ -37,16 +37,23 @@ def test_parts_are_together_all_that_a_chapter_trains(made_up, module):
 
 
 @pytest.mark.parametrize(
-    ("page", "source", "target"),
-    [("diment2017/transfer", 3, 4 * 5 + 3), ("diment2017/samples", 3, 2 * 4 * 3)],
+    ("page", "source", "target", "others"),
+    [
+        ("diment2017/transfer", 3, 4 * 5 + 3, {"other-source": 3, "other-target": 2 * 5}),
+        ("diment2017/samples", 3, 2 * 4 * 3, {}),
+    ],
 )
-def test_parts_are_listed_as_words_that_make_them(page, source, target):
+def test_parts_are_listed_as_words_that_make_them(page, source, target, others):
     words = papers.listed_parts(page, "esc50")
-    assert Counter(word.partition(",")[0] for word in words) == {"source": source, "target": target}
+    assert Counter(word.partition(",")[0] for word in words) == {"source": source, "target": target, **others}
     assert len(set(words)) == len(words)
     assert "target,scheme=c,n_mixtures={},seed=2".format(36 if page.endswith("transfer") else 32) in words
     sources = [f"source,layer=LSTM,seed={seed}" for seed in range(source)]
-    assert papers.parts_before(page, "esc50", words[-1]) == sources
+    last = [word for word in words if word.startswith("target,")][-1]
+    assert papers.parts_before(page, "esc50", last) == sources
+    if others:
+        voices = [f"other-source,source=voices,seed={seed}" for seed in range(others["other-source"])]
+        assert papers.parts_before(page, "esc50", words[-1]) == voices
     assert papers.parts_before(page, "esc50", sources[0]) == []
 
 

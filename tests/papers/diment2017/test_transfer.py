@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from companion.papers.diment2017 import transfer
+from companion.papers.diment2017 import table1, transfer
 from companion.papers.diment2017.learning import TargetSettings
 from companion.results.criteria import load_class_mapping, load_criteria
 from companion.results.published import load_published
@@ -52,7 +52,7 @@ def test_a_system_that_is_always_right_has_all_in_its_own_row_and_nothing_elsewh
     rows = rows_of(transfer.compute(made_up(by_event=True, said=said)))
     found = {name: published_value(rows, published)["value"] for name, published in IDS.items()}
     assert found == pytest.approx({name: 100.0 * (name == best) for name in IDS})
-    own = {"full": transfer.FULL}.get(best, best)
+    own = {"full": table1.FULL}.get(best, best)
     for (item, row, column), line in rows.items():
         if item == "By event":
             assert line["value"] == pytest.approx(100.0 * (row == own)), (row, column)
@@ -76,7 +76,7 @@ def test_differences_are_of_the_same_mixtures_and_exchanged_systems_exchange_the
         return said(other.get(scheme, scheme), heard)
 
     one, two = (rows_of(transfer.compute(made_up(said=of))) for of in (said, exchanged))
-    row = ("Paired", f"{transfer.ROWS['c']} - {transfer.ROWS['from scratch']}", transfer.COLUMN)
+    row = ("Paired", f"{table1.ROWS['c']} - {table1.ROWS['from scratch']}", table1.COLUMN)
     for this, that in ((one, two), (two, one)):
         levels = [published_value(this, name)["value"] for name in ("C154", "C151")]
         assert this[row]["value"] == pytest.approx(levels[0] - levels[1])
@@ -127,7 +127,7 @@ def test_the_middle_is_taken_seed_by_seed_over_those_that_all_systems_have(made_
     right = {"c": (20, 16, 0), "from scratch": (4, 8, 24), "full": (24, 20)}
     said = lambda scheme, heard: heard.right(heard.first(right[system(scheme, heard)][heard.seed]))  # noqa: E731
     row = rows_of(transfer.compute(made_up(said=said, schemes=("from scratch", "c"))))[
-        "Prose", "(c) - midpoint from few to full data", transfer.COLUMN
+        "Prose", "(c) - midpoint from few to full data", table1.COLUMN
     ]
     assert row["value"] == pytest.approx(100 * np.mean([20 - (4 + 24) / 2, 16 - (8 + 20) / 2]) / N)
     assert row["n_seeds"] == 2
@@ -151,9 +151,9 @@ def test_a_target_that_not_even_many_mixtures_taught_answers_for_nothing(made_up
     answered = {name for name, found in judged(run_of(transfer, findings)).items() if found}
     assert answered == ({*IDS.values(), *CLAIMS, "X09"} if n == 16 else set())
     rows = rows_of(findings)
-    assert rows["Bound", "from scratch, all data", transfer.COLUMN]["value"] == pytest.approx(100 * n / N)
+    assert rows["Bound", "from scratch, all data", table1.COLUMN]["value"] == pytest.approx(100 * n / N)
     item = "Table1" if n == 16 else "Table1, target not learned"
-    assert rows[item, transfer.ROWS["c"], transfer.COLUMN]["value"] == pytest.approx(100 * 23 / N)
+    assert rows[item, table1.ROWS["c"], table1.COLUMN]["value"] == pytest.approx(100 * 23 / N)
 
 
 @pytest.mark.parametrize("schemes", [("from scratch", "a"), ("from scratch", "b, tuned"), ("from scratch", "d")])
@@ -179,9 +179,9 @@ def test_other_schemes_are_compared_and_answer_nothing(made_up, run_of):
     schemes = ("from scratch", "b, tuned", "c, from scratch")
     findings = transfer.compute(made_up(schemes=schemes, said=right_in({"from scratch": 6, "b, tuned": 18})))
     rows = rows_of(findings)
-    other = rows["Other schemes", "low-level fix, the rest tuned from the source", transfer.COLUMN]
+    other = rows["Other schemes", "low-level fix, the rest tuned from the source", table1.COLUMN]
     assert other["value"] == pytest.approx(75)
-    assert rows["Paired", f"b, tuned - {transfer.ROWS['from scratch']}", transfer.COLUMN]["value"] == pytest.approx(50)
+    assert rows["Paired", f"b, tuned - {table1.ROWS['from scratch']}", table1.COLUMN]["value"] == pytest.approx(50)
     assert {name for name, found in judged(run_of(transfer, findings)).items() if found} == {"C151", "C155"}
 
 
@@ -196,7 +196,7 @@ def test_seeds_take_source_networks_in_turn_and_hand_them_to_every_rotation(made
     assert sources == {5: 0, 6: 1}
     trained = [arguments for name, arguments in task.asked if name == "train_target"]
     few = {(a[3], a[5], a[6], a[7]) for a in trained if a[5] == 6}
-    assert few == {(scheme, 6, rotation, seed) for scheme in transfer.ROWS for rotation in (0, 1) for seed in (5, 6, 7)}
+    assert few == {(scheme, 6, rotation, seed) for scheme in table1.ROWS for rotation in (0, 1) for seed in (5, 6, 7)}
     many = {(a[3], a[5], a[6], a[7]) for a in trained if a[5] == 8}
     assert many == {("from scratch", 8, rotation, seed) for rotation in (0, 1) for seed in (5, 6)}
 
@@ -226,3 +226,18 @@ def test_many_mixtures_are_learned_with_settings_of_their_own(made_up):
     settings = {(a[5], a[2].epochs) for name, a in task.asked if name == "train_target"}
     assert settings == {(6, 2), (8, 7)}
     assert "8 training mixtures of the source, 6 or 8 of the target" in transfer.words(task, (6, 8))
+
+
+@pytest.mark.parametrize("chosen_on", [(0,), (1,)])
+def test_accuracy_is_told_without_authors_that_helped_to_choose(made_up, chosen_on):
+    """In rotation 0 all is right, in rotation 1 nothing."""
+    task = made_up(said=lambda scheme, heard: heard.right(heard.rotation == 0), chosen_on=chosen_on)
+    rows = rows_of(transfer.compute(task))
+    told = {place[1]: line["value"] for place, line in rows.items() if place[0] == "Authors that chose nothing"}
+    assert set(told) == {"from scratch", "a", "b", "c", table1.FULL}
+    assert set(told.values()) == {100.0 if chosen_on == (1,) else 0.0}
+    assert rows["Bound", "from scratch, all data", table1.COLUMN]["value"] == pytest.approx(50)
+
+
+def test_where_nothing_was_chosen_on_authors_nothing_is_left_out(made_up):
+    assert not [place for place in rows_of(transfer.compute(made_up())) if place[0] == "Authors that chose nothing"]

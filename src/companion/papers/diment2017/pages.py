@@ -35,7 +35,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 WIDE, HIGH, STEP = 1.5, 0.62, 1.0
 
 HEADS = {
-    **dict.fromkeys(("Table1", "Other schemes", "Control", "Paired", "Bound"), ("training", "scored on")),
+    **dict.fromkeys(
+        ("Table1", "Other schemes", "Other sources", "Control", "Paired", "Bound"), ("training", "scored on")
+    ),
     "Source task": ("lower layer", "scored on"),
     "By event": ("training", "mixtures"),
     "Fig2": ("network", "learned from"),
@@ -71,6 +73,11 @@ class Page(page.Page):
         items = self.evidence.run.rows["item"].unique()
         shown = [self.table(item, f"{item}: accuracy on test mixtures") for item in items if item.startswith("Table1")]
         return stacked(shown)
+
+    def other_sources(self) -> Shown:
+        """The same transfer from other sources, where the run tried any."""
+        items = [item for item in self.evidence.run.rows["item"].unique() if item.startswith("Other sources")]
+        return stacked([self.table(item, f"{item}: accuracy on test mixtures") for item in items])
 
     def sounds(self) -> Shown:
         """How many recordings and authors are in each part of both tasks, folded."""

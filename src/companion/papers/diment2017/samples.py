@@ -13,7 +13,7 @@ from companion.experiment import Experiment, Findings, Part, Task
 from companion.papers.diment2017 import transfer
 from companion.papers.diment2017.learning import TargetSettings
 from companion.papers.diment2017.scored import Scores, test_set
-from companion.papers.diment2017.transfer import SCRATCH, TransferSettings, inputs, said, source_rows
+from companion.papers.diment2017.transfer import SCRATCH, TransferSettings, inputs, layers_of, said, source_rows
 from companion.results.rows import Rows
 
 CURVES = {"c": "parallel lower layers (c)", SCRATCH: "from scratch"}
@@ -38,7 +38,7 @@ class SampleSettings(TransferSettings):
 
 def _profile(name: str, **changed: Any) -> SampleSettings:
     """The settings of Table 1's chapter, with what is changed."""
-    given = {key: value for key, value in transfer.PROFILES[name] if key != "schemes"}
+    given = {key: value for key, value in transfer.PROFILES[name] if key not in ("schemes", "also")}
     return SampleSettings(**{**given, **changed})
 
 
@@ -60,7 +60,7 @@ def compute(task: Task) -> Findings:
         for scheme in CURVES
     }
     able = float(tests.right(np.stack(heard[SCRATCH, max(settings.sizes)])).mean()) >= settings.bound
-    c, scratch = curves = curve_names(source_rows(rows, task), able)
+    c, scratch = curves = curve_names(source_rows(rows, task, layers_of(settings)), able)
     lines, gains, scores = [], dict[int, np.ndarray](), Scores(tests, rows)
     for size in settings.sizes:
         for scheme, name in zip(CURVES, curves, strict=True):

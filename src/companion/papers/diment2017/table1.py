@@ -1,0 +1,129 @@
+"""Rows of the chapter on transfer: the published table, its differences, and what networks miss."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from companion.evaluation.intervals import interval
+from companion.experiment import Task
+from companion.papers.diment2017.learning import facts_of
+from companion.papers.diment2017.networks import (
+    ALSO,
+    SCRATCH,
+    TransferSettings,
+    said,
+    source_network,
+    sources,
+    with_source,
+)
+from companion.papers.diment2017.scored import ACCURACY, Scores
+from companion.results.rows import Rows, bare
+from companion.transfer.schemes import SCHEMES
+
+TABLE, COLUMN = "Table1", "test 500 mixtures"
+ROWS = {
+    SCRATCH: "limited 36: from scratch",
+    "a": "limited 36: pre-train all (a)",
+    "b": "limited 36: low-level pre-train and fix (b)",
+    "c": "limited 36: parallel lower layers (c)",
+}
+"""Rows of the published table by scheme."""
+FULL = "full 1800: from scratch"
+BOUND = "Bound"
+
+
+def result_rows(scores: Scores, not_learned: str) -> None:
+    """The published table, the differences that it is about, and where in a mixture the event was missed.
+
+    Args:
+        scores: What networks say of the test mixtures.
+        not_learned: Task that was not learned, ``source`` or ``target``; empty for neither. Without the source no
+            transfer answers a published row, and without the target, which not even many mixtures taught, no row does.
+    """
+    table = {**ROWS, FULL: FULL}
+    for system in scores.said:
+        row = table.get(system, SCHEMES[system].title if system in SCHEMES else system)
+        withheld = not_learned == "target" or (not_learned == "source" and system in ("a", "b", "c"))
+        item = f"{TABLE}, {not_learned} not learned" if withheld else TABLE
+        scores.accuracy(system, item if system in table else "Other schemes", row, COLUMN)
+    for system in scores.said:
+        if system not in (SCRATCH, FULL):
+            name = f"{table.get(system, system)} - {ROWS[SCRATCH]}"
+            scores.difference(scores.right(system) - scores.right(SCRATCH), "Paired", name, COLUMN)
+    if "c" in scores.said and not not_learned:
+        midpoint(scores)
+    by_event(scores)
+
+
+def midpoint(scores: Scores) -> None:
+    """(c) above the middle between few mixtures and many, both from scratch (section 4)."""
+    c, few, many = (scores.right(system) for system in ("c", SCRATCH, FULL))
+    n = min(len(c), len(few), len(many))  # fewer seeds learn from many mixtures
+    gain = c[:n] - (few[:n] + many[:n]) / 2
+    scores.difference(gain, "Prose", "(c) - midpoint from few to full data", COLUMN, f"the first {n} seeds")
+
+
+def untouched(scores: Scores, chosen_on: Sequence[int]) -> None:
+    """Accuracy in the rotations whose test authors helped to choose nothing."""
+    kept = ~scores.tests.table["rotation"].isin(chosen_on).to_numpy()
+    for system in scores.said:
+        scores.accuracy(system, "Authors that chose nothing", system, "their mixtures", kept=kept)
+
+
+def by_event(scores: Scores) -> None:
+    """How often the event is found, by its ratio to the background and by when it begins."""
+    table = scores.tests.table
+    thirds = pd.cut(table["onset"], 3, labels=["first third", "second third", "last third"])
+    kept = {
+        f"event at {ratio:+g} dB": table["ratio_db"] == ratio for ratio in sorted(table["ratio_db"].dropna().unique())
+    }
+    kept |= {f"onset in the {name}": thirds == name for name in thirds.cat.categories}
+    kept["no event"] = ~table["label"].astype(bool)
+    for system in scores.said:
+        for column, members in kept.items():
+            scores.accuracy(system, "By event", system, column, kept=members.to_numpy(dtype=bool))
+
+
+def control_rows(scores: Scores) -> None:
+    """How often another event, pasted in the same way, is taken for the target's."""
+    other = ~scores.tests.labels
+    for system, said_ in scores.said.items():
+        found = interval(scores.tests.mean((said_ > 0.5).astype(float), other), bounds=(0.0, 1.0))
+        scores.rows.add("Control", system, "another event", "false alarms %", found, scale=100)
+
+
+def source_rows(rows: Rows, task: Task, layers: Sequence[str], prefix: str = "") -> bool:
+    """Accuracy of the source taggers on mixtures of authors they did not hear; whether they learned their task."""
+    settings: TransferSettings = task.settings
+    learned = True
+    for layer in layers:
+        found = [float(facts_of(source_network(task, layer, seed))["accuracy"]) for seed in sources(task)]
+        mean = float(np.mean(found))
+        learned = learned and mean >= settings.learned
+        each = ", ".join(f"{100 * one:.1f}" for one in found)
+        note = f"of each network: {each}; learned from {100 * settings.learned:g} on"
+        shown = bare(mean, n_clips=settings.source.n_test * len(found), n_seeds=len(found))
+        rows.add("Source task", f"{prefix}{layer} below", "test mixtures", ACCURACY, shown, note, scale=100)
+    return learned
+
+
+def other_source(task: Task, name: str, scores: Scores, able: bool) -> None:
+    """The same transfer from another source: its accuracy, and what it gains over training from scratch.
+
+    Args:
+        task: Of the chapter.
+        name: Of the source.
+        scores: Where its systems are added to.
+        able: The target was learned, from many mixtures.
+    """
+    other, settings = with_source(task, name), task.settings
+    learned = source_rows(scores.rows, other, ("LSTM",), f"{name}: ")
+    item = "Other sources" if able and learned else f"Other sources, {'source' if able else 'target'} not learned"
+    for scheme in ALSO:
+        system = f"{name}: {ROWS[scheme]}"
+        seeds = task.seeds(settings.n_seeds)
+        scores.add(system, [said(other, scheme, settings.n_limited, settings.target, seed)["test"] for seed in seeds])
+        scores.accuracy(system, item, system, COLUMN)
+        gain = scores.right(system) - scores.right(SCRATCH)
+        scores.difference(gain, "Paired", f"{system} - {ROWS[SCRATCH]}", COLUMN)
