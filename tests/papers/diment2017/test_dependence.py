@@ -11,7 +11,7 @@ from companion.datasets.base import Clip
 from companion.datasets.rare import TASKS, RareSounds, Task
 from companion.datasets.synthetic.rare import SyntheticRare
 from companion.mixtures.rare import Pool, RareRule
-from companion.papers.diment2017 import samples, transfer
+from companion.papers.diment2017 import samples, table1, transfer
 from companion.papers.diment2017.learning import TargetSettings
 from companion.papers.diment2017.scored import test_set as tests_of
 from companion.papers.diment2017.sounds import SoundSettings, rare_sounds
@@ -97,8 +97,8 @@ def test_what_a_seed_does_to_both_systems_is_not_in_their_difference(made_up, mo
             return heard.right(heard.first(10 + spread * (heard.seed - 1) + 4 * (scheme == "c")))
 
         rows = rows_of(module.compute(made_up(module, said=said)))
-        column = transfer.COLUMN if module is transfer else "32 mixtures"
-        systems = [transfer.ROWS[name] for name in ("c", "from scratch")] if module is transfer else \
+        column = table1.COLUMN if module is transfer else "32 mixtures"
+        systems = [table1.ROWS[name] for name in ("c", "from scratch")] if module is transfer else \
             [samples.CURVES[name] for name in ("c", "from scratch")]  # fmt: skip
         found = rows["Paired", " - ".join(systems), column]
         assert found["value"] == pytest.approx(100 * 4 / N)
