@@ -174,7 +174,6 @@ def test_seeds_of_the_target_have_excerpts_of_their_own(trained):
     assert [one.examples.seed for one in made] == [0, 3]
 
 
-@pytest.mark.xfail(strict=True, reason="the target's generator starts from the seed that the source's started from")
 def test_new_layers_do_not_begin_as_the_sources_own_began(trained):
     """The frozen layer was trained together with those: above it, they would be no new ones."""
     source = trained.source(SOURCE.model_copy(update={"epochs": 1}), seed=0)

@@ -107,7 +107,7 @@ PROFILES: Mapping[str, TransferSettings] = {
         n_full=600,
         rotations=5,
         chosen_on=(1, 2),
-        n_sources=3,
+        n_sources=5,
         # Twelve kinds of voices take twice as long to learn as cries: 94 % after 110,000 presentations, on mixtures of
         # this source alone.
         also={
