@@ -39,8 +39,8 @@ def test_parts_are_together_all_that_a_chapter_trains(made_up, module):
 @pytest.mark.parametrize(
     ("page", "source", "target", "others"),
     [
-        ("diment2017/transfer", 3, 4 * 5 + 3, {"other-source": 3, "other-target": 2 * 5}),
-        ("diment2017/samples", 3, 2 * 4 * 3, {}),
+        ("diment2017/transfer", 5, 4 * 5 + 3, {"other-source": 5, "other-target": 2 * 5}),
+        ("diment2017/samples", 5, 2 * 4 * 3, {}),
     ],
 )
 def test_parts_are_listed_as_words_that_make_them(page, source, target, others):

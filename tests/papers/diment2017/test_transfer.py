@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from companion.datasets.rare_events_2017_tasks import TASK_EVENTS
 from companion.papers.diment2017 import table1, transfer
 from companion.papers.diment2017.learning import TargetSettings
 from companion.results.criteria import load_class_mapping, load_criteria
@@ -236,8 +237,47 @@ def test_accuracy_is_told_without_authors_that_helped_to_choose(made_up, chosen_
     told = {place[1]: line["value"] for place, line in rows.items() if place[0] == "Authors that chose nothing"}
     assert set(told) == {"from scratch", "a", "b", "c", table1.FULL}
     assert set(told.values()) == {100.0 if chosen_on == (1,) else 0.0}
+    gains = {place[1] for place in rows if place[0] == "Authors that chose nothing, paired"}
+    assert gains == {f"{scheme} - from scratch" for scheme in ("a", "b", "c")}, "many mixtures have fewer seeds"
     assert rows["Bound", "from scratch, all data", table1.COLUMN]["value"] == pytest.approx(50)
 
 
 def test_where_nothing_was_chosen_on_authors_nothing_is_left_out(made_up):
     assert not [place for place in rows_of(transfer.compute(made_up())) if place[0] == "Authors that chose nothing"]
+
+
+def test_gains_are_told_without_authors_that_helped_to_choose(made_up):
+    """(c) is right in all of rotation 0, and in half of it from scratch; in rotation 1 it is the other way round."""
+
+    def said(scheme, heard):
+        return heard.right(heard.first(N if (scheme == "c") == (heard.rotation == 0) else N // 2))
+
+    for chosen_on, gain in ((1, 50), (0, -50)):
+        rows = rows_of(transfer.compute(made_up(said=said, chosen_on=(chosen_on,))))
+        found = rows["Authors that chose nothing, paired", "c - from scratch", "their mixtures"]
+        assert found["value"] == pytest.approx(gain)
+    assert rows["Paired", f"{table1.ROWS['c']} - {table1.ROWS['from scratch']}", table1.COLUMN][
+        "value"
+    ] == pytest.approx(0)
+
+
+def test_parallel_layers_are_held_against_pre_training_all(made_up):
+    rows = rows_of(transfer.compute(made_up(said=right_in({"c": 21, "a": 15}))))
+    found = rows["Paired", f"{table1.ROWS['c']} - {table1.ROWS['a']}", table1.COLUMN]
+    assert found["value"] == pytest.approx(100 * 6 / N)
+
+
+def test_events_of_both_tasks_are_counted(made_up, world):
+    rows = rows_of(transfer.compute(made_up()))
+    for task, target in world.targets.items():
+        n_test = len(world.pool(task, "test").events)
+        n_train = sum(len(world.pool(task, part).events) for part in world.parts(task)) - n_test
+        assert rows["Claim", f"events {target}", "training events"]["value"] == n_train > 0
+        assert rows["Claim", f"events {target}", "test events"]["value"] == n_test > 0
+
+
+def test_the_official_counts_are_found_under_the_names_that_the_criteria_know():
+    """C161 and C162 ask for events of babycry and of glassbreak."""
+    terms = [term for name in ("C161", "C162") for one in load_criteria()[name].claim for term in one.terms]
+    asked = {term.strip("[]").split(" | ")[1] for term in terms}
+    assert asked == {f"events {target}" for target in TASK_EVENTS.values()}

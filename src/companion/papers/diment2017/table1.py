@@ -51,6 +51,9 @@ def result_rows(scores: Scores, not_learned: str) -> None:
         if system not in (SCRATCH, FULL):
             name = f"{table.get(system, system)} - {ROWS[SCRATCH]}"
             scores.difference(scores.right(system) - scores.right(SCRATCH), "Paired", name, COLUMN)
+    if {"a", "c"} <= scores.said.keys():
+        gain = scores.right("c") - scores.right("a")
+        scores.difference(gain, "Paired", f"{ROWS['c']} - {ROWS['a']}", COLUMN)
     if "c" in scores.said and not not_learned:
         midpoint(scores)
     by_event(scores)
@@ -65,10 +68,15 @@ def midpoint(scores: Scores) -> None:
 
 
 def untouched(scores: Scores, chosen_on: Sequence[int]) -> None:
-    """Accuracy in the rotations whose test authors helped to choose nothing."""
+    """Accuracy, and gain over training from scratch, in the rotations whose test authors helped to choose nothing."""
+    item, column = "Authors that chose nothing", "their mixtures"
     kept = ~scores.tests.table["rotation"].isin(chosen_on).to_numpy()
     for system in scores.said:
-        scores.accuracy(system, "Authors that chose nothing", system, "their mixtures", kept=kept)
+        scores.accuracy(system, item, system, column, kept=kept)
+    for system in scores.said:
+        if len(scores.said[system]) == len(scores.said[SCRATCH]) and system != SCRATCH:
+            gain = scores.right(system) - scores.right(SCRATCH)
+            scores.difference(gain, f"{item}, paired", f"{system} - {SCRATCH}", column, kept=kept)
 
 
 def by_event(scores: Scores) -> None:
@@ -83,6 +91,15 @@ def by_event(scores: Scores) -> None:
     for system in scores.said:
         for column, members in kept.items():
             scores.accuracy(system, "By event", system, column, kept=members.to_numpy(dtype=bool))
+
+
+def count_rows(rows: Rows, counts: pd.DataFrame) -> None:
+    """Events of both tasks, as many as there are to train with, validation among them, and to test with."""
+    events = counts[(counts["kind"] == "events") & (counts["rotation"] == 0)]
+    for target, part in events.groupby("target", sort=False):
+        n_test = int(part.loc[part["part"] == "test", "cuts"].sum())
+        rows.add("Claim", f"events {target}", "training events", "count", bare(int(part["cuts"].sum()) - n_test))
+        rows.add("Claim", f"events {target}", "test events", "count", bare(n_test))
 
 
 def control_rows(scores: Scores) -> None:

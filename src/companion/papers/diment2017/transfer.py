@@ -39,6 +39,7 @@ from companion.papers.diment2017.table1 import (
     COLUMN,
     FULL,
     control_rows,
+    count_rows,
     other_source,
     result_rows,
     source_rows,
@@ -106,7 +107,7 @@ PROFILES: Mapping[str, TransferSettings] = {
         n_full=600,
         rotations=5,
         chosen_on=(1, 2),
-        n_sources=3,
+        n_sources=5,
         # Twelve kinds of voices take twice as long to learn as cries: 94 % after 110,000 presentations, on mixtures of
         # this source alone.
         also={
@@ -156,7 +157,9 @@ def compute(task: Task) -> Findings:
         untouched(scores["test"], settings.chosen_on)
     if "control" in scores:
         control_rows(scores["control"])
-    tables = {f"{part}_predictions": scores[part].table() for part in parts} | {"counts": sounds.counts()}
+    counts = sounds.counts()
+    count_rows(rows, counts.assign(target=counts["task"].map(sounds.targets)))
+    tables = {f"{part}_predictions": scores[part].table() for part in parts} | {"counts": counts}
     tables |= source_tables(task)
     n_recordings = scores["test"].tests.units.n_recordings
     data = words(task, (settings.n_limited, settings.n_full))
