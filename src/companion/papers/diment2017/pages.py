@@ -74,9 +74,9 @@ class Page(page.Page):
         return stacked(shown)
 
     def other_sources(self) -> Shown:
-        """The same transfer from other sources, where the run tried any."""
+        """The same transfer from other sources, where the run tried any, folded."""
         items = [item for item in self.evidence.run.rows["item"].unique() if item.startswith("Other sources")]
-        return stacked([self.table(item, f"{item}: accuracy on test mixtures") for item in items])
+        return folded("Other sources", stacked([self.table(item) for item in items])) if items else NOTHING
 
     def sounds(self) -> Shown:
         """How many recordings and authors are in each part of both tasks, folded."""
