@@ -159,10 +159,38 @@ def test_a_target_that_not_even_many_mixtures_taught_answers_for_nothing(made_up
 
 @pytest.mark.parametrize("schemes", [("from scratch", "a"), ("from scratch", "b, tuned"), ("from scratch", "d")])
 def test_every_scheme_that_takes_from_the_source_asks_whether_it_was_learned(made_up, schemes):
-    rows = rows_of(transfer.compute(made_up(schemes=schemes, accuracy=[0.6, 0.6])))
+    rows = rows_of(transfer.compute(made_up(schemes=schemes, accuracy=[0.6, 0.6], convolved=[0.6, 0.6])))
     layer = "convolution" if schemes[1] == "d" else "LSTM"
     assert rows["Source task", f"{layer} below", "test mixtures"]["value"] == pytest.approx(60)
     assert not any(item == "Table1" and "(a)" in row for item, row, _ in rows)
+
+
+@pytest.mark.parametrize("convolved", [0.9, 0.6])
+@pytest.mark.parametrize("recurrent", [0.9, 0.6])
+def test_each_kind_of_lower_layer_has_to_learn_the_source_itself(made_up, recurrent, convolved):
+    """And where it did not, what transfers nothing of it still answers."""
+    schemes = ("from scratch", "c", "c, from scratch", "d, from scratch", "d")
+    accuracy = {"accuracy": [recurrent] * 2, "convolved": [convolved] * 2}
+    rows = rows_of(transfer.compute(made_up(schemes=schemes, **accuracy)))
+    found = {row: item for item, row, _ in rows if item.startswith(("Table1", "Other schemes"))}
+    withheld = {row: item for row, item in found.items() if item.endswith(", source not learned")}
+    assert withheld == {
+        row: f"{item}, source not learned"
+        for row, item, learned in (
+            (table1.ROWS["c"], "Table1", recurrent), ("parallel convolutions", "Other schemes", convolved)
+        )
+        if learned < 0.85
+    }  # fmt: skip
+    assert len(found) == 6
+    assert ("Prose", "(c) - midpoint from few to full data", table1.COLUMN) in rows or recurrent < 0.85
+
+
+def test_parallel_layers_are_held_against_themselves_without_transfer(made_up):
+    counts = {"c": 20, "c, from scratch": 17, "d": 9, "d, from scratch": 15}
+    findings = transfer.compute(made_up(schemes=("from scratch", *counts), said=right_in(counts)))
+    rows = rows_of(findings)
+    for name, gain in ((f"{table1.ROWS['c']} - c, from scratch", 3), ("d - d, from scratch", -6)):
+        assert rows["Paired", name, table1.COLUMN]["value"] == pytest.approx(100 * gain / N)
 
 
 def test_accuracy_of_source_taggers_is_that_of_all(made_up):
