@@ -179,6 +179,8 @@ def test_slat_hears_every_128_frames_alone_and_keeps_the_highest(network):
         torch.testing.assert_close(found.segments[:, k], network(x[:, 32 * k : 32 * k + 128]).recording)
     torch.testing.assert_close(found.recording, found.segments.amax(1))
     assert SegmentWise(network, 128)(x).segments.shape == (2, 3, 7)
+    for one, other in zip(SegmentWise(network, HOP, at_once=5)(x), found, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 # Recordings of any length

@@ -19,15 +19,16 @@ class SegmentWise(nn.Module):
     Args:
         network: N_S, or N_W; its global pooling joins the segments of a recording when the recording is scored.
         hop: Frames from one segment to the next.
+        at_once: Segments at a time, so that a long recording fits into the memory.
 
     Source:
         Kumar, Khadkevich, Fügen 2018, section 2.3 and 4.1. How segment scores are pooled is open there. Kumar, Raj 2017,
         section III-A: by the maximum; the hop is open there.
     """
 
-    def __init__(self, network: nn.Module, hop: int = HOP) -> None:
+    def __init__(self, network: nn.Module, hop: int = HOP, at_once: int = 512) -> None:
         super().__init__()
-        self.network, self.hop = network, hop
+        self.network, self.hop, self.at_once = network, hop, at_once
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Output:
         """Score a batch of log-mel spectrograms, segment by segment.
@@ -44,10 +45,10 @@ class SegmentWise(nn.Module):
         counts = 1 + ((whole if lengths is None else lengths) - SEGMENT) // self.hop
         cut = cut_segments(x, self.hop)
         mask = torch.arange(cut.shape[1], device=x.device) < counts.unsqueeze(1)
-        found = self.network(cut[mask])
-        segments = put_back(found.segments[:, 0], mask)
+        found = [self.network(some) for some in cut[mask].split(self.at_once)]
+        segments, f1 = (put_back(torch.cat([getattr(o, n)[:, 0] for o in found]), mask) for n in ("segments", "f1"))
         recording = POOLINGS[str(self.network.pooling)](segments, mask)
-        return Output(recording, segments, put_back(found.f1[:, 0], mask), mask)
+        return Output(recording, segments, f1, mask)
 
 
 def cut_segments(x: Tensor, hop: int = HOP) -> Tensor:
