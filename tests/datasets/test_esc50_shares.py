@@ -1,6 +1,7 @@
-"""Ten classes in recordings of 2 to 60 s: shares as drawn, no recording or author in two splits, backgrounds of many."""
+"""Ten classes in recordings of 2 to 60 s: shares as drawn, nobody in two splits, backgrounds of many recordings."""
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def filled(recipe) -> dict[str, float]:
         own.sort()
         assert own[0][0] >= 0
         assert own[-1][1] <= recipe.n_samples
-        assert all(a[1] <= b[0] for a, b in zip(own, own[1:], strict=False))
+        assert all(a[1] <= b[0] for a, b in pairwise(own))
     return {label: sum(b - a for a, b in own) / recipe.n_samples for label, own in spans.items()}
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from companion.datasets import DATASETS
-from companion.datasets.urbansound import CLASSES, SPLITS, UrbanSound, read_classes, read_folds
+from companion.datasets.urbansound import CLASSES, LIST, SPLITS, UrbanSound, read_classes, read_folds
 from companion.errors import DataError
 
 HEAD = "slice_file_name,fsID,start,end,salience,fold,classID,class\n"
@@ -64,7 +64,9 @@ def test_audio_is_mono_at_44100_hz_and_whole(root):
         audio = corpus.audio(clip)
         assert audio.sample_rate == 44100
         assert audio.samples.ndim == 1
-        assert audio.duration == pytest.approx(RECORDINGS[clip.id][2], abs=0.01) == pytest.approx(clip.duration, abs=0.01)
+        assert (
+            audio.duration == pytest.approx(RECORDINGS[clip.id][2], abs=0.01) == pytest.approx(clip.duration, abs=0.01)
+        )
     assert corpus.validate().ok
 
 
@@ -99,8 +101,8 @@ def test_the_fingerprint_is_of_the_sound(root):
         (lambda d: (d / "siren" / "12.csv").write_text("2,1,1,siren\n"), "2.0"),
         (lambda d: (d / "siren" / "12.csv").write_text("\n"), "no event"),
         (lambda d: (d / "siren" / "12.csv").write_text("a,b\n"), "cannot be read"),
-        (lambda d: (d.parents[1] / "UrbanSound8K/metadata/UrbanSound8K.csv").unlink(), "cannot be read"),
-        (lambda d: (d.parents[1] / "UrbanSound8K/metadata/UrbanSound8K.csv").write_text(HEAD + "a,1,0,1,1,11,0,siren"), "line 2"),
+        (lambda d: (d.parents[1] / "UrbanSound8K" / LIST).unlink(), "cannot be read"),
+        (lambda d: (d.parents[1] / "UrbanSound8K" / LIST).write_text(HEAD + "a,1,0,1,1,11,0,siren"), "line 2"),
     ],
 )  # fmt: skip
 def test_what_is_not_the_official_layout_is_refused(root, wrong, says):
@@ -123,5 +125,11 @@ def test_the_papers_533_262_and_502_recordings():
     assert Counter(SPLITS[fold] for fold in folds.values()) == {1: 533, 2: 262, 3: 502}
     assert len(folds) == 1297
     assert sum(map(len, classes.values())) == 1302
-    assert {name for name, held in classes.items() if len(held) > 1} == {"106905", "180937", "77751", "132016", "176638"}
+    assert {name for name, held in classes.items() if len(held) > 1} == {
+        "106905",
+        "180937",
+        "77751",
+        "132016",
+        "176638",
+    }
     assert set().union(*classes.values()) == set(CLASSES)

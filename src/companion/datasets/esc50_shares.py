@@ -1,7 +1,7 @@
 """Ten classes of ESC-50 in recordings of 2 to 60 seconds, in place of the ten of UrbanSound.
 
-No recording and no author is in two splits, neither in events nor in backgrounds. A background is made of many recordings
-of classes that are nobody's events, none of which sounds like one of the ten for long.
+No recording and no author is in two splits, neither in events nor in backgrounds. A background is made of many
+recordings of classes that are nobody's events, none of which sounds like one of the ten for long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ STAND_INS: Mapping[str, str] = {
     "siren": "siren",
     "street_music": "church_bells",
 }
-"""Class of ESC-50 by class of UrbanSound. Car horns, dogs, engines and sirens are the same events; the others stand in as
-steady motors, voices, tools, sudden blows and tones."""
+"""Class of ESC-50 by class of UrbanSound. Car horns, dogs, engines and sirens are the same events; the others stand in
+as steady motors, voices, tools, sudden blows and tones."""
 
 BACKGROUNDS = (
     "breathing", "brushing_teeth", "can_opening", "chirping_birds", "clapping", "crackling_fire", "crickets",
@@ -93,7 +93,9 @@ def share_mixtures(
         recipe
         for split, count in sizes.items()
         if count
-        for recipe in ShareDraw(*of_split[split], rule, corpus.sample_rate).recipes(f"{name}-{split}", split, count, rng)
+        for recipe in ShareDraw(*of_split[split], rule, corpus.sample_rate).recipes(
+            f"{name}-{split}", split, count, rng
+        )
     ]
     made = Mixtures(recipes, corpus, list(STAND_INS.values()))
     made.name = f"{name} mixtures of {corpus.name}"

@@ -1,4 +1,4 @@
-"""UrbanSound: 1302 files of ten urban sounds in whole recordings from Freesound, with strong labels (Salamon et al. 2014)."""
+"""UrbanSound: 1302 files of ten urban sounds, whole recordings from Freesound (Salamon et al. 2014)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ REPAIR = "get both corpora from urbansounddataset.weebly.com, and point COMPANIO
 class UrbanSound(Dataset):
     """The official corpus, whole recordings, one clip for each Freesound id.
 
-    Its ten folds are those of UrbanSound8K, whose slices were cut from it. Five ids lie in two of these folds, under two
-    classes; such a recording stays on one side, where the last line of UrbanSound8K's list has it, and has both labels.
+    Its ten folds are those of UrbanSound8K, whose slices were cut from it. Five ids lie in two of these folds, under
+    two classes; such a recording stays on one side, where the last line of that list has it, and has both labels.
 
     Args:
         root: Folder that holds ``UrbanSound/`` and ``UrbanSound8K/``.
@@ -40,7 +40,7 @@ class UrbanSound(Dataset):
         excluded: Ids that cannot be used, with the reason: no audio, or no length.
 
     Raises:
-        DataError: A folder or list is missing or malformed, a folder has another name than a class, or an id has no fold.
+        DataError: A folder or list is missing or malformed, a folder is named after no class, or an id has no fold.
 
     Source: Kumar, Raj 2017, section III-B.
     """
@@ -72,11 +72,14 @@ class UrbanSound(Dataset):
                 if listed.stem not in folds:
                     raise DataError(f"{listed.stem} of {folder.name} has no fold", expected=str(LIST), repair=REPAIR)
                 events[listed.stem] += read_events(listed)
-                found = (listed.with_suffix(suffix) for suffix in SUFFIXES)
-                self._paths |= {listed.stem: path for path in found if path.is_file() and listed.stem not in self._paths}
+                found = [path for path in map(listed.with_suffix, SUFFIXES) if path.is_file()]
+                if found:
+                    self._paths.setdefault(listed.stem, found[0])
         self.excluded: dict[str, str] = {name: "no audio beside its csv" for name in events.keys() - self._paths.keys()}
         self.clips = tuple(
-            Clip(name, name, SPLITS[folds[name]], seconds, weak=_labels(events[name]), strong=tuple(sorted(events[name])))
+            Clip(
+                name, name, SPLITS[folds[name]], seconds, weak=_labels(events[name]), strong=tuple(sorted(events[name]))
+            )
             for name in sorted(events)
             if name not in self.excluded and (seconds := self._seconds(name)) > 0
         )
@@ -164,7 +167,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}", expected=LAYOUT, repair=REPAIR) from error
     for number, row in enumerate(rows, 2):
-        if row.get("class") not in CLASSES or not str(row.get("fsID")).isdigit() or row.get("fold") not in map(str, SPLITS):
+        if (
+            row.get("class") not in CLASSES
+            or not str(row.get("fsID")).isdigit()
+            or row.get("fold") not in map(str, SPLITS)
+        ):
             raise DataError(f"{path}, line {number}: {row}", expected="fsID, fold from 1 to 10, class", repair=REPAIR)
     return rows
 

@@ -11,8 +11,8 @@ def lowest(found: Sequence[Linearised], *, bounds: Bounds = UNBOUNDED, level: fl
     """Interval of the lowest of several statistics on the same clips.
 
     Its upper end is the lowest of their upper ends, each at a level that holds for all together (Bonferroni); its lower
-    end is the lowest of their plain lower ends. So it says "all lie above zero" only where every one does by itself, and
-    "one lies below" only where that holds for the choice.
+    end is the lowest of their plain lower ends. So it says "all lie above zero" only where every one does by itself,
+    and "one lies below" only where that holds for the choice.
 
     Args:
         found: The statistics, one or more.

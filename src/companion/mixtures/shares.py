@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from companion.events import EventCut
 from companion.mixtures.draw import capped, draw_cut, grouped
 from companion.mixtures.rare import Crossfade, Pool, RareDraw, RareRule
 from companion.mixtures.recipe import Placement, Recipe
+
+BACKGROUND = Crossfade(stretch=(2.0, 5.0), fade=0.25, layers=2)
+"""Two recordings at a time, each for some seconds."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class ShareRule:
     shortest: float = 0.3
     n_classes: tuple[int, int] = (1, 1)
     ratio_db: tuple[float, float] = (0.0, 20.0)
-    crossfade: Crossfade = Crossfade(stretch=(2.0, 5.0), fade=0.25, layers=2)
+    crossfade: Crossfade = BACKGROUND
 
 
 class ShareDraw:
@@ -106,7 +110,7 @@ class ShareDraw:
 
 def draw_share(rule: ShareRule, seconds: float, rng: np.random.Generator) -> float:
     """Share of a recording of so many seconds that its event fills."""
-    bins = [(a, b) for a, b in zip(rule.shares[:-1], rule.shares[1:], strict=True) if b * seconds >= rule.shortest]
+    bins = [(a, b) for a, b in pairwise(rule.shares) if b * seconds >= rule.shortest]
     low, high = bins[int(rng.integers(len(bins)))]
     low = max(low, rule.shortest / seconds)
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -22,8 +22,8 @@ class SegmentWise(nn.Module):
         at_once: Segments at a time, so that a long recording fits into the memory.
 
     Source:
-        Kumar, Khadkevich, Fügen 2018, section 2.3 and 4.1. How segment scores are pooled is open there. Kumar, Raj 2017,
-        section III-A: by the maximum; the hop is open there.
+        Kumar, Khadkevich, Fügen 2018, section 2.3 and 4.1. How segment scores are pooled is open there.
+        Kumar, Raj 2017, section III-A: by the maximum; the hop is open there.
     """
 
     def __init__(self, network: nn.Module, hop: int = HOP, at_once: int = 512) -> None:

@@ -5,6 +5,7 @@ With convolutions that are filled up with zeros, as published, one pass over a r
 after segment: where N_S sees zeros beyond a segment's ends, N_W sees the recording. `CONTEXT` says how far.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -81,9 +82,7 @@ class WLER(nn.Module):
         self.n_classes, self.width, self.pooling, self.dropout = n_classes, width, pooling, dropout
         self.padding, self.centre, self.spread = padding, centre, spread
         channels = [1, *(round(width * filters) for filters in FILTERS)]
-        self.blocks = nn.ModuleList(
-            ConvPool(a, b, padding) for a, b in zip(channels[:-1], channels[1:], strict=True)
-        )
+        self.blocks = nn.ModuleList(ConvPool(a, b, padding) for a, b in pairwise(channels))
         self.fc1 = nn.Conv2d(channels[-1], round(width * 256), kernel_size=(COLUMNS, N_MELS // 2 ** len(FILTERS)))
         self.fc2 = nn.Conv2d(round(width * 256), n_classes, kernel_size=1)
         self.drop = nn.Dropout(dropout)
@@ -129,7 +128,7 @@ class WLER(nn.Module):
         return Output(POOLINGS[self.pooling](segments, mask), segments, f1, mask)
 
     def scan(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """FCv1 and, before its sigmoid, FCv2 of every segment. Shape: ``(B, T, F)`` to ``(B, K, 256)``, ``(B, K, C)``."""
+        """FCv1 and, before its sigmoid, FCv2 of segments. Shape: ``(B, T, F)`` to ``(B, K, 256)``, ``(B, K, C)``."""
         f1 = torch.relu(self.fc1(self.drop(self.trunk(x, lengths))))
         return f1.squeeze(3).mT, self.fc2(self.drop(f1)).squeeze(3).mT
 

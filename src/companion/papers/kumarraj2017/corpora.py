@@ -25,7 +25,7 @@ CLASS_ROWS = {
 """Rows of the published tables by class of UrbanSound."""
 
 SAME = {"dog": "Dog Bark", "car_horn": "Car Horn", "engine": "Engine Idling", "siren": "Siren"}
-"""Rows of the published tables by the class of ESC-50 with the same meaning; others stand in, and answer no class row."""
+"""Rows of the published tables by the class of ESC-50 with the same meaning; others stand in, and answer no row."""
 
 SYNTHETIC = ("wail", "yelp", "clock", "typewriter", "wind", "surf", "knocking", "bouncing_ball", "rising_chirp",
              "falling_chirp")  # fmt: skip
@@ -96,7 +96,9 @@ def _synthetic(s: SoundSettings, seed: int, data: Path) -> Sounds:
         # worlds of other seeds share no recording; a corpus of mixtures has at least one for training
         lengths = s.durations if number < 2 else s.wild_durations
         world = 1000 * seed + number
-        corpus = SyntheticMixtures(world, classes=SYNTHETIC, duration=lengths, **{"recordings": 1, "validation": 0, **sizes})
+        corpus = SyntheticMixtures(
+            world, classes=SYNTHETIC, duration=lengths, **{"recordings": 1, "validation": 0, **sizes}
+        )
         corpus.name = f"{corpus.name}, {('clean', 'web', 'wild')[number]}"
         return corpus
 
@@ -137,6 +139,21 @@ def _official(s: SoundSettings, seed: int, data: Path) -> Sounds:
         Queries(data / "queries", CLASSES, queries),
         renamed(AudioSet(data), ours, CLASSES, "AudioSet eval, nine classes"),
     )
+
+
+def stepping(s: SoundSettings, seed: int, data: Path) -> Dataset | None:
+    """Recordings of one class, steps, for the paper's Fig. 1; UrbanSound has none."""
+    if s.name == "synthetic":
+        from companion.datasets.synthetic import SyntheticEvents
+
+        return SyntheticEvents(seed, classes=("knocking",), clips_per_class=5)
+    if s.name == "esc50":
+        from companion.datasets.esc50 import ESC50
+
+        corpus = ESC50(data)
+        corpus.clips, corpus.classes = tuple(c for c in corpus.clips if c.label == "footsteps"), ("footsteps",)
+        return corpus
+    return None
 
 
 def row_of(label: str, evidence: str) -> str:

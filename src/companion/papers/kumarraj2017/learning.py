@@ -72,9 +72,7 @@ class TrainSettings(Settings):
     scales: tuple[int, ...] = (512, 1024, 2048, 4096)
 
 
-def train(
-    work: Work, corpus: Dataset, validation: Dataset, settings: TrainSettings, shown: Shown, seed: int
-) -> Value:
+def train(work: Work, corpus: Dataset, validation: Dataset, settings: TrainSettings, shown: Shown, seed: int) -> Value:
     """Train one network; the pass that validates best is kept.
 
     Networks of a seed start from the same weights. Each is validated as the paper hears it: WLER scans recordings, SLAT
@@ -157,9 +155,7 @@ def hearing(network: nn.Module, heard: Heard, settings: TrainSettings) -> nn.Mod
     return BlockWise(network) if heard == "scanned" else SegmentWise(network, settings.test_hop)  # type: ignore[arg-type]
 
 
-def said_of(
-    work: Work, network: Kept, corpus: Dataset, fold: int, settings: TrainSettings, heard: Heard
-) -> Value:
+def said_of(work: Work, network: Kept, corpus: Dataset, fold: int, settings: TrainSettings, heard: Heard) -> Value:
     """What a network says of one fold, in each scale by itself.
 
     Returns:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -133,10 +134,14 @@ class Judge:
         influence[:, chosen] = found.influence
         return Linearised(found.by_seed, influence, test.units)
 
-    def scorable(self, index: int) -> bool:
-        """Whether a class occurs, and is absent, somewhere in the test set: else its AP is not defined."""
-        held = self.test.labels[:, index]
+    def scorable(self, index: int, kept: NDArray[np.bool_] | None = None) -> bool:
+        """Whether a class occurs, and is absent, somewhere in some recordings: else its AP is not defined."""
+        held = self.test.labels[:, index] if kept is None else self.test.labels[kept, index]
         return bool(0 < held.sum() < len(held))
+
+    def can_score(self, kept: NDArray[np.bool_]) -> bool:
+        """Whether some recordings define the AP of any class."""
+        return any(self.scorable(index, kept) for index in range(len(self.test.classes)))
 
     def value(self, item: str, row: str, column: str, found: Linearised, note: str = "",
               kept: NDArray[np.bool_] | None = None) -> None:  # fmt: skip
@@ -210,8 +215,7 @@ def by_share(rows: Rows, test: TestSet, bounds: Sequence[float]) -> None:
     """How much WLER gains where the event fills much or little of a recording, and which part of it training makes."""
     judge, whole = Judge(rows, test), dict[str, Linearised]()
     for name, kept in bins(test, bounds):
-        kept = kept if test.labels[kept].any() and not test.labels[kept].all(0).any() else np.zeros_like(kept)
-        if not kept.any():
+        if not judge.can_score(kept):
             continue
         for trained in TRAINED:
             pair = {kind: judge.mean(published(trained, kind), kept) for kind in KINDS}
@@ -230,7 +234,7 @@ def by_share(rows: Rows, test: TestSet, bounds: Sequence[float]) -> None:
 
 def bins(test: TestSet, bounds: Sequence[float]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Recordings by the share that their events fill; a share on a bound belongs to the bin below it."""
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds):
         first = low == bounds[0]
         kept = (test.filled <= high) & ((test.filled > low) | first)
         yield f"{'up to' if first else f'{100 * low:g} to'} {100 * high:g} %", kept
@@ -239,9 +243,9 @@ def bins(test: TestSet, bounds: Sequence[float]) -> Iterator[tuple[str, NDArray[
 def by_length(rows: Rows, test: TestSet, bounds: Sequence[float]) -> None:
     """The same by the length of recordings, in seconds."""
     judge, lengths = Judge(rows, test), np.array([clip.duration for clip in test.clips])
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds):
         kept = (lengths > low) & (lengths <= high)
-        if kept.any() and test.labels[kept].any() and not test.labels[kept].all(0).any():
+        if judge.can_score(kept):
             found = judge.mean(published(US, WLER), kept) - judge.mean(published(US, SLAT), kept)
             judge.gain("Paired, by length", f"up to {high:g} s", f"{US} {WLER} - {US} {SLAT}", found, kept=kept)
 

@@ -1,19 +1,19 @@
 """Weak labels as weak or as strong: Tables I and II of Kumar, Raj 2017.
 
-Networks learn from recordings that were labelled with care, or as a search engine would, and are tested on recordings of
-both kinds. WLER and SLAT have the same layers, weights at the start, recordings, passes over them and seeds.
+Networks learn from recordings that were labelled with care, or as a search engine would, and are tested on recordings
+of both kinds. WLER and SLAT have the same layers, weights at the start, recordings, passes over them and seeds.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from companion.datasets.base import Dataset
 from companion.experiment import Experiment, Findings, Part, Task
 from companion.models.wler import HOP
-from companion.papers.kumarraj2017.corpora import SoundSettings, row_of, sounds
+from companion.papers.kumarraj2017 import footsteps
+from companion.papers.kumarraj2017.corpora import SoundSettings, row_of, sounds, stepping
 from companion.papers.kumarraj2017.learning import (
     HEARD,
     SHOWN,
@@ -99,9 +99,10 @@ PROFILES: Mapping[str, UrbanSettings] = {
 
 
 def inputs(settings: UrbanSettings, seed: int, data: Path) -> dict[str, Dataset]:
-    """The three corpora."""
+    """The three corpora, and recordings of steps where there are some."""
     found = sounds(settings.sounds, seed, data)
-    return {"clean": found.clean, "web": found.web, "wild": found.wild}
+    steps = stepping(settings.sounds, seed, data)
+    return {"clean": found.clean, "web": found.web, "wild": found.wild, **({"steps": steps} if steps else {})}
 
 
 def network(task: Task, trained: str, shown: Shown, seed: int) -> Kept:
@@ -130,7 +131,7 @@ def said(task: Task, trained: str, shown: Shown, heard: Heard, corpus: str, seed
 
 
 def compute(task: Task) -> Findings:
-    """Rows, and the tables ``class_ap``, ``curves``, ``sizes`` and ``filled``."""
+    """Rows, and the tables ``class_ap``, ``curves``, ``sizes``, ``filled``, ``footsteps`` and ``boundaries``."""
     settings: UrbanSettings = task.settings
     rows, seeds = Rows(), task.seeds(settings.n_seeds)
     tests = [test_set(task, item, seeds) for item in TABLES]
@@ -151,6 +152,8 @@ def compute(task: Task) -> Findings:
         "filled": pd.DataFrame({"clip": [c.id for c in us.clips], "seconds": [c.duration for c in us.clips],
                                 "share": us.filled.round(4)}),
     }  # fmt: skip
+    if "steps" in task.inputs:
+        tables |= footsteps.tables(task.inputs["steps"], task.inputs["steps"].classes[0])
     corpora = ", ".join(f"{task.inputs[name].name}" for name in ("clean", "web", "wild"))
     n_train = [sum(clip.fold == TRAIN for clip in task.inputs[name].clips) for name in ("clean", "web")]
     words = f"{corpora}: {n_train[0]} training recordings labelled with care, {n_train[1]} as by a search, "
