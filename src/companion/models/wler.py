@@ -148,7 +148,7 @@ class WLER(nn.Module):
 
 
 class ConvPool(nn.Module):
-    """Convolution 3×3, ReLU, max pooling 2×2; frames beyond a recording's end stay exactly zero."""
+    """Convolution 3×3, ReLU, max pooling 2×2; the convolution sees zeros beyond a recording's end."""
 
     def __init__(self, channels_in: int, channels_out: int, padding: int) -> None:
         super().__init__()
@@ -157,11 +157,9 @@ class ConvPool(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Shape: ``(B, C_in, T, F)`` to ``(B, C_out, T // 2, F // 2)``, and the lengths that are left."""
-        if lengths is None:
-            return self.pool(torch.relu(self.conv(x))), None
-        hidden = torch.relu(self.conv(x * frame_mask(lengths, x.shape[2])))
-        lengths = lengths - x.shape[2] + hidden.shape[2]
-        return self.pool(hidden * frame_mask(lengths, hidden.shape[2])), lengths // 2
+        hidden = torch.relu(self.conv(x if lengths is None else x * frame_mask(lengths, x.shape[2])))
+        left = None if lengths is None else (lengths - x.shape[2] + hidden.shape[2]) // 2
+        return self.pool(hidden), left
 
 
 def initialise(module: nn.Module) -> None:

@@ -87,16 +87,16 @@ class Page(page.Page):
         caption = f"{picture['clip'].iloc[0]}: {words} ({self.evidence.heading})"
         return show(drawn_footsteps(picture, spans), alt=alt, caption=caption)
 
-    def by_share(self, what: str = "share") -> Shown:
-        """Gain of WLER by the share of a recording that its event fills, or by length; below, training alone."""
+    def by_share(self) -> Shown:
+        """Gain of WLER by the share of a recording that its event fills, after both trainings."""
         rows = self.evidence.run.rows
-        item = f"Paired, by {what}"
-        names = list(dict.fromkeys(rows.loc[rows["item"] == item, "row"]))
+        names = list(dict.fromkeys(rows.loc[rows["item"] == "Paired, by share", "row"]))
         lines = {
             f"trained {trained}": {
-                name: f"[{item} | {name} | {trained} {WHOLE} - {trained} {SLAT} | AP difference]" for name in names
+                name: f"[Paired, by share | {name} | {trained} {WHOLE} - {trained} {SLAT} | AP difference]"
+                for name in names
             }
-            for trained in (TRAINED if what == "share" else TRAINED[:1])
+            for trained in TRAINED
         }
         return self.differences(lines, "difference of MAP, points", scale=100)
 
