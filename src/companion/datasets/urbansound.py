@@ -166,12 +166,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}", expected=LAYOUT, repair=REPAIR) from error
+    folds = {str(fold) for fold in SPLITS}
     for number, row in enumerate(rows, 2):
-        if (
-            row.get("class") not in CLASSES
-            or not str(row.get("fsID")).isdigit()
-            or row.get("fold") not in map(str, SPLITS)
-        ):
+        if row.get("class") not in CLASSES or not str(row.get("fsID")).isdigit() or row.get("fold") not in folds:
             raise DataError(f"{path}, line {number}: {row}", expected="fsID, fold from 1 to 10, class", repair=REPAIR)
     return rows
 

@@ -7,7 +7,7 @@ import torch
 from companion import store
 from companion.models.slat import SegmentWise
 from companion.papers.kumarraj2017 import learning
-from companion.papers.kumarraj2017.learning import HEARD, SCALES, SHOWN, Ragged, Segments
+from companion.papers.kumarraj2017.learning import HEARD, SCALES, SHOWN, Ragged, Segments, TrainSettings
 from companion.store import Work
 from companion.training.adagrad import adagrad
 from companion.training.recordings import Scored
@@ -149,8 +149,8 @@ def test_each_scale_has_its_own_window_at_one_hop():
     assert {n_fft: (spec.n_fft, spec.hop_length, spec.n_mels) for n_fft, spec in SCALES.items()} == {
         n: (n, 512, 128) for n in (512, 1024, 2048, 4096)
     }
-    assert TRAINING.model_fields["scales"].default == (512, 1024, 2048, 4096)
-    defaults = {name: field.default for name, field in TRAINING.model_fields.items()}
+    assert TrainSettings.model_fields["scales"].default == (512, 1024, 2048, 4096)
+    defaults = {name: field.default for name, field in TrainSettings.model_fields.items()}
     assert (defaults["lr"], defaults["epochs"], defaults["width"], defaults["dropout"]) == (1e-3, 150, 1.0, 0.5)
 
 

@@ -42,13 +42,6 @@ def published(trained: str, kind: str) -> System:
     return (trained, *KINDS[kind])
 
 
-def column_of(system: System) -> str:
-    """The paper's column of a system, such as ``US WLER``; the words of any other."""
-    trained, *how = system
-    kinds = {how: kind for kind, how in KINDS.items()}
-    return f"{trained} {kinds.get((how[0], how[1]), f'shown {how[0]}, {how[1]}')}"  # type: ignore[call-overload]
-
-
 @dataclass(frozen=True)
 class TestSet:
     """Recordings that are tested, and what every system says of them.
@@ -195,8 +188,8 @@ def table(rows: Rows, test: TestSet, row_of: Mapping[str, str]) -> pd.DataFrame:
         worst = min(gains, key=lambda label: float(gains[label].by_seed.mean()))
         n_up = sum(float(one.by_seed.mean()) > 0 for one in gains.values())
         words = f"the lowest is {worst}; {n_up} of {len(gains)} differences lie above zero"
-        found = lowest(list(gains.values()), bounds=(-1.0, 1.0))
-        rows.add(f"Prose, {test.name}", "lowest of all classes", name, DIFFERENCE, found, words)
+        least = lowest(list(gains.values()), bounds=(-1.0, 1.0))
+        rows.add(f"Prose, {test.name}", "lowest of all classes", name, DIFFERENCE, least, words)
     for kind in KINDS:
         us, yt = (judge.mean(published(trained, kind)) for trained in TRAINED)
         judge.gain(f"Paired, {test.name}", MAP, f"{US} {kind} - {YT} {kind}", us - yt)
