@@ -60,6 +60,14 @@ LENGTHS = (0.0, 4.0, 15.0, 60.0, 600.0)
 """Bounds of the bins of lengths, in seconds."""
 
 
+CORPORA = {
+    "synthetic": "synthetic mixtures",
+    "esc50": "mixtures of ESC-50",
+    "urbansound": "UrbanSound, recordings from queries and AudioSet eval",
+}
+"""The corpora in words, by the name that settings use."""
+
+
 class UrbanSettings(Settings):
     """Settings of one profile.
 
@@ -167,9 +175,9 @@ def compute(task: Task) -> Findings:
     }  # fmt: skip
     if "steps" in task.inputs:
         tables |= footsteps.tables(task.inputs["steps"], task.inputs["steps"].classes[0])
-    corpora = ", ".join(f"{task.inputs[name].name}" for name in ("clean", "web", "wild"))
     n_train = [sum(clip.fold == TRAIN for clip in task.inputs[name].clips) for name in ("clean", "web")]
-    words = f"{corpora}: {n_train[0]} training recordings labelled with care, {n_train[1]} as by a search, "
+    words = f"{CORPORA[settings.sounds.name]}: {n_train[0]} training recordings labelled with care, "
+    words += f"{n_train[1]} as by a search, "
     words += f"{len(us.clips)} and {len(wild.clips)} test recordings"
     return Findings(rows, tables, words, us.units.n_recordings, seeds)
 
