@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from companion.audio import Audio, header, load
-from companion.datasets.base import Clip, Dataset, Event, Validation, opened
+from companion.datasets.base import Clip, Dataset, Event, Validation, files_digest
 from companion.errors import AudioError, DataError
 
 CLASSES = (
@@ -125,11 +124,7 @@ class UrbanSound(Dataset):
 
     @cached_property
     def _content(self) -> str:
-        content = hashlib.sha256()
-        for clip in self.clips:
-            with opened(self.path(clip)) as file:
-                content.update(hashlib.file_digest(file, "sha256").digest())
-        return content.hexdigest()
+        return files_digest(self.path(clip) for clip in self.clips)
 
     def validate(self) -> Validation:
         """Decode every recording, and say what is missing or damaged."""

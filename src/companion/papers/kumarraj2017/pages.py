@@ -19,10 +19,28 @@ GAIN = f"{US} {WHOLE} - {US} {SLAT}"
 """The difference that the paper is about, of networks trained with care."""
 
 
+HEADS = {
+    "Table I (US test)": ("class", "trained on, and how"),
+    "Table II (AudioSet test)": ("class", "trained on, and how"),
+    "Paired": ("class, share or length", "systems"),
+    "Prose": ("classes", "systems"),
+    "By share": ("share filled", "trained on, and how"),
+    "Cross": ("trained", "heard"),
+    "Controls": ("guess", "scored on"),
+    "Scales": ("network", "heard in"),
+    "Deviation": ("window", "network"),
+    "Where": ("step", "network"),
+    "Recordings": ("quantity", "network"),
+    "Cost": ("recording", "quantity"),
+}
+"""What the rows and columns of every item are."""
+
+
 class Page(page.Page):
     """A chapter page of this paper."""
 
     experiment: Experiment
+    heads = HEADS
 
     # --- one pass and the sliding window
 
