@@ -97,16 +97,20 @@ PROFILES: Mapping[str, UrbanSettings] = {
         ),
         single=(1024,),
     ),
-    # Fixed before any test recording was scored. An eighth of the filters, 240 recordings for each training, and twelve
-    # passes at most, with ten times the published rate: 1440 steps in place of the published tens of thousands. Levels
-    # are centred and scaled, for with levels as they are the zeros around a recording are its loudest sound.
+    # Fixed before any test recording was scored. An eighth of the filters, 240 recordings for each training, and fifteen
+    # passes at most, with ten times the published rate: 1800 steps in place of the published tens of thousands. Levels
+    # are centred and scaled, for with levels as they are the zeros around a recording are its loudest sound. Rate,
+    # dropout and levels were chosen by validation MAP of WLER in one scale, on recordings of 2 s that were drawn for
+    # this alone: after 400 steps it was 0.51, at three times the rate 0.10, and with the published dropout 0.17.
     "esc50": UrbanSettings(
         sounds=SoundSettings(
             name="esc50",
             n_train=240, n_validation=60, n_test=300, n_web=240, n_wild=200,
             durations=(2.0, 2.0, 4.0, 4.0, 8.0, 8.0, 15.0, 15.0, 30.0, 60.0), wild_durations=(10.0,),
         ),
-        training=TrainSettings(width=0.125, centre=-40.0, spread=20.0, epochs=12, patience=4, lr=1e-2),
+        training=TrainSettings(
+            width=0.125, dropout=0.2, centre=-30.0, spread=17.0, epochs=15, patience=5, lr=1e-2,
+        ),
         n_seeds=3,
         single=(512, 1024, 2048, 4096),
     ),
