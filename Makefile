@@ -44,7 +44,7 @@ lint: $(STAMP)  ## everything that reads the code without running it
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/typos
-	git ls-files -z '*.ipynb' | xargs -0 -r $(BIN)/nbstripout --verify
+	git ls-files -z '*.ipynb' | xargs -0 -r $(BIN)/nbstripout --keep-id --verify
 
 install: $(STAMP)  ## make .venv from requirements.lock (the other targets do it themselves)
 

@@ -52,7 +52,7 @@ def test_every_command_and_option_has_a_help_text(command: str) -> None:
         (("run", "no/such/page"), "does not exist"),
         (("build", "--profile", "papers"), "did you mean 'paper'?"),
         (("fetch", "esc5"), "did you mean 'esc50'?"),
-        (("validate", "urbansound"), "expected: one of esc50"),
+        (("validate", "noiseme"), "expected: one of esc50"),
         (("validate", "esc50", "--data", "/no/such/folder"), "no ESC-50 in /no/such/folder"),
     ],
 )

@@ -218,6 +218,22 @@ def test_a_chain_of_one_recording_comes_round_again_in_every_layer():
         assert all(chain.n_samples >= N for chain in chains)
 
 
+def test_a_recording_keeps_its_level_in_a_chain_and_lies_as_far_from_the_others_as_the_rule_says():
+    """The level of the whole is drawn once a mixture, and how far a recording lies from it once a recording."""
+    rule = replace(FADED, crossfade=Crossfade((1.0, 2.0), 0.25, level_db=(-35.0, -35.0), spread_db=3.0))
+    rng, draw = np.random.default_rng(0), RareDraw(POOL, rule, RATE)
+    levels, apart = [], []
+    for _ in range(200):
+        of_clip = {}
+        for stretch in draw.recipe("x", "train", False, rng).bed.stretches:
+            assert of_clip.setdefault(stretch.clip, stretch.level_db) == stretch.level_db
+        levels += of_clip.values()
+        apart += [of_clip["rising"] - of_clip["loud"]] if "loud" in of_clip else []
+    assert -38 <= min(levels) < -37.8
+    assert -32.2 < max(levels) <= -32
+    assert np.std(apart) == pytest.approx(3 * np.sqrt(2 / 3), rel=0.2)  # of two that are uniform over 6 dB
+
+
 def test_the_control_pastes_other_events_where_there_is_no_target():
     draw = RareDraw(POOL, FADED, RATE)
     recipes = draw.recipes("a", "test", 20, np.random.default_rng(0), distract=True)

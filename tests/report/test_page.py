@@ -250,3 +250,9 @@ def test_how_it_was_made_names_every_run_and_what_waits(page):
 def test_pieces_are_stacked_in_order():
     assert stacked([]) == NOTHING
     assert stacked([Shown("a", "a"), Shown("b", "b"), Shown("c", "c")]).markdown == "a\n\nb\n\nc"
+
+
+def test_intervals_of_times_are_said_to_be_over_repeats(make_run, page, monkeypatch):
+    timed = {"esc50": make_run("esc50", [CELL], TABLES, evidence="measured")}
+    monkeypatch.setattr("companion.report.page.recorded", lambda name: timed)
+    assert page().sure().startswith("How sure: 95 % intervals over repeats. Data:")

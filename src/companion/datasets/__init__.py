@@ -13,6 +13,7 @@ _PLACES = {
     "esc50": ("companion.datasets.esc50", "ESC50"),
     "audioset": ("companion.datasets.audioset", "AudioSet"),
     "tut_scenes_2016": ("companion.datasets.dcase2016", "TUTScenes2016"),
+    "urbansound": ("companion.datasets.urbansound", "UrbanSound"),
     "tut_rare_events_2017": ("companion.datasets.rare_events_2017", "TUTRareEvents2017"),
 }
 

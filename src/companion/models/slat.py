@@ -2,29 +2,33 @@
 
 SLAT is a target and a batching, not another network. F1 and F2 of N_S, given one segment of 128 frames, are the
 fully connected layers of the paper's N_S^slat; so N_S^slat is N_S shown its segments one by one, each with the
-labels of the whole recording.
+labels of the whole recording. The same holds of N_W (`companion.models.wler`) and its N_S.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from companion.models.pooling import POOLINGS
-from companion.models.weak_cnn import HOP, SEGMENT, Output, WeakCNN, pad_to_segment, segment_mask
+from companion.models.weak_cnn import HOP, SEGMENT, Output, pad_to_segment
 
 
 class SegmentWise(nn.Module):
-    """N_S^slat: N_S on every segment of a recording by itself.
+    """N_S^slat: a network that scans on every segment of a recording by itself.
 
     Args:
-        network: N_S; its global pooling joins the segments of a recording when the recording is scored.
+        network: N_S, or N_W; its global pooling joins the segments of a recording when the recording is scored.
+        hop: Frames from one segment to the next.
+        at_once: Segments at a time, so that a long recording fits into the memory.
 
     Source:
         Kumar, Khadkevich, Fügen 2018, section 2.3 and 4.1. How segment scores are pooled is open there.
+        Kumar, Raj 2017, section III-A: by the maximum; the hop is open there.
     """
 
-    def __init__(self, network: WeakCNN) -> None:
+    def __init__(self, network: nn.Module, hop: int = HOP, at_once: int = 512) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.hop, self.at_once = network, hop, at_once
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Output:
         """Score a batch of log-mel spectrograms, segment by segment.
@@ -37,19 +41,22 @@ class SegmentWise(nn.Module):
             Output: As N_S's, so that either can stand in the other's place.
         """
         x, lengths = pad_to_segment(x, lengths)
-        mask = segment_mask(lengths, x.shape[0], x.shape[1], x.device)
-        found = self.network(cut_segments(x)[mask])
-        segments = put_back(found.segments[:, 0], mask)
-        recording = POOLINGS[self.network.pooling](segments, mask)
-        return Output(recording, segments, put_back(found.f1[:, 0], mask), mask)
+        whole = torch.full((x.shape[0],), x.shape[1], device=x.device)
+        counts = 1 + ((whole if lengths is None else lengths) - SEGMENT) // self.hop
+        cut = cut_segments(x, self.hop)
+        mask = torch.arange(cut.shape[1], device=x.device) < counts.unsqueeze(1)
+        found = [self.network(some) for some in cut[mask].split(self.at_once)]
+        segments, f1 = (put_back(torch.cat([getattr(o, n)[:, 0] for o in found]), mask) for n in ("segments", "f1"))
+        recording = POOLINGS[str(self.network.pooling)](segments, mask)
+        return Output(recording, segments, f1, mask)
 
 
-def cut_segments(x: Tensor) -> Tensor:
-    """Segments of 128 frames, one every 64; frames beyond the last whole segment are not heard.
+def cut_segments(x: Tensor, hop: int = HOP) -> Tensor:
+    """Segments of 128 frames, one every ``hop``; frames beyond the last whole segment are not heard.
 
     Shape: ``(B, T, F)`` to ``(B, K, 128, F)``.
     """
-    return x.unfold(1, SEGMENT, HOP).transpose(2, 3)
+    return x.unfold(1, SEGMENT, hop).transpose(2, 3)
 
 
 def put_back(values: Tensor, mask: Tensor) -> Tensor:

@@ -108,6 +108,9 @@ class Page:
     def sure(self) -> str:
         """How many recordings, seeds and source trainings stand behind the page, and on which data."""
         said = self.evidence.run.provenance
+        if self.evidence.evidence == "measured":  # a time varies from repeat to repeat, and a count does not
+            spread = "95 % intervals over repeats" if self.evidence.run.rows["ci_low"].notna().any() else "counted"
+            return f"How sure: {spread}. Data: {said['data']}. {self.evidence.heading.capitalize()}."
         seeds = len(said["seeds"])
         words = f"How sure: {said['n_recordings']} recordings, {seeds} seed{'s' if seeds > 1 else ''}"
         words += "; 95 % intervals over recordings" + (" and seeds" if seeds > 1 else ", not over seeds")

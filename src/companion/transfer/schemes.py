@@ -40,6 +40,11 @@ class Scheme:
         """Numbers of the lower layers that never change."""
         return tuple(i for i, start in enumerate(self.lower) if start == "frozen")
 
+    @property
+    def transfers(self) -> bool:
+        """Whether anything of the source network is in it."""
+        return any(start != "new" for start in (*self.lower, self.upper))
+
 
 SCHEMES = {
     scheme.name: scheme

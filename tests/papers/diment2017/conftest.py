@@ -127,7 +127,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch, world: World) -> Callable[..., Made
 
     def task(module: Any = transfer, *, by_event: bool = False, **options: Any) -> MadeUp:
         monkeypatch.setattr(table1, "by_event", real if by_event else lambda scores: None)
-        given = {name: options.pop(name) for name in ("said", "accuracy") if name in options}
+        given = {name: options.pop(name) for name in ("said", "accuracy", "convolved") if name in options}
         sizes = {} if module is transfer else {"sizes": (2, 8, 32, 40), "n_limited": 32}
         settings = {**TINY, "target": larger, "full": larger, **sizes, **options}
         return MadeUp(**vars(with_inputs(module.experiment, settings, sounds=world)), **given)

@@ -70,18 +70,21 @@ class MadeUp(Task):
 
     Args:
         said: From a scheme and ``Heard`` to the probability of the event in each mixture.
-        accuracy: Of each source tagger.
+        accuracy: Of each source tagger with recurrent lower layers.
+        convolved: Of each with convolutional ones.
     """
 
     said: Callable[[str, Heard], NDArray[Any]] = lambda scheme, heard: heard.right(heard.first(12))
     accuracy: Sequence[float] = (0.95, 0.95, 0.95)
+    convolved: Sequence[float] = (0.95, 0.95, 0.95)
     asked: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
     def keep(self, function: Callable[..., Any], *arguments: Any, mmap: bool = False) -> Any:
         self.asked.append((function.__name__, arguments))
         self.receipts.append({"function": function.__name__, "key": key(list(arguments))})
         if function.__name__ == "train_source":
-            return Learned(self.accuracy[arguments[-1] - self.seed])
+            *_, layer, _, seed = arguments
+            return Learned((self.convolved if layer == "convolution" else self.accuracy)[seed - self.seed])
         sounds, _, settings, scheme, _, n_mixtures, rotation, seed = arguments
         found = {}
         for part in ("test", "control") if settings.n_control else ("test",):

@@ -6,7 +6,14 @@ import pytest
 from companion.audio import Audio
 from companion.datasets.base import Clip
 from companion.papers.diment2017.excerpts import Excerpts
-from companion.papers.diment2017.sounds import SoundSettings, averaged, event_spans, recordings, steps_in
+from companion.papers.diment2017.sounds import (
+    SoundSettings,
+    averaged,
+    event_spans,
+    normalised,
+    recordings,
+    steps_in,
+)
 from companion.training.recordings import Recordings
 from papers.diment2017.tiny import SOUNDS, Noise
 
@@ -157,3 +164,30 @@ def test_seconds_are_steps_of_the_network(world, shared):
     assert steps_in(3.0, SOUNDS) in (data.lengths[0], data.lengths[0] - 1), "and the frame that the end falls in"
     assert steps_in(7.0, SoundSettings(name="esc50", averaged=16)) == int(7 * 44_100 / 8192) == 37
     assert steps_in(0.001, SOUNDS) == 1
+
+
+@pytest.mark.parametrize("how", ["mean", "mean and deviation"])
+def test_what_never_changes_in_a_mixture_is_taken_out_of_it(how):
+    """Another microphone adds a constant to every coefficient: nothing of it is left. Steady ones become 0."""
+    feature = np.random.default_rng(0).normal(3, 5, (200, 20)).astype(np.float32)
+    found = normalised(feature, how)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(found.std(0), feature.std(0) if how == "mean" else 1, rtol=1e-4)
+    np.testing.assert_allclose(normalised(feature + np.linspace(-50, 50, 20, dtype=np.float32), how), found, atol=1e-4)
+    assert (normalised(np.full((9, 20), 7, dtype=np.float32), how) == 0).all()
+    assert normalised(feature, "nothing") is feature
+
+
+@pytest.mark.parametrize(("how", "deviation"), [("nothing", None), ("mean", None), ("mean and deviation", 1)])
+def test_every_mixture_is_normalised_by_itself(world, shared, how, deviation):
+    settings = SOUNDS.model_copy(update={"averaged": 1, "normalised": how})
+    raw, found = (
+        recordings(world.mixtures("target", "test", 8), one, 1).features
+        for one in (SOUNDS.model_copy(update={"averaged": 1}), settings)
+    )
+    for before, after in zip(raw, found, strict=True):
+        np.testing.assert_allclose(after, normalised(before, how), atol=1e-4)
+        assert (np.abs(after.mean(0)).max() < 1e-3) == (how != "nothing")
+        if deviation:
+            np.testing.assert_allclose(after.std(0), deviation, rtol=1e-3)

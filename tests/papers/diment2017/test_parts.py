@@ -39,8 +39,8 @@ def test_parts_are_together_all_that_a_chapter_trains(made_up, module):
 @pytest.mark.parametrize(
     ("page", "source", "target", "others"),
     [
-        ("diment2017/transfer", 3, 4 * 5 + 3, {"other-source": 3, "other-target": 2 * 5}),
-        ("diment2017/samples", 3, 2 * 4 * 3, {}),
+        ("diment2017/transfer", 2 * 5, 8 * 5 + 3, {"other-source": 5, "other-target": 2 * 5}),
+        ("diment2017/samples", 5, 2 * 4 * 3, {}),
     ],
 )
 def test_parts_are_listed_as_words_that_make_them(page, source, target, others):
@@ -48,7 +48,8 @@ def test_parts_are_listed_as_words_that_make_them(page, source, target, others):
     assert Counter(word.partition(",")[0] for word in words) == {"source": source, "target": target, **others}
     assert len(set(words)) == len(words)
     assert "target,scheme=c,n_mixtures={},seed=2".format(36 if page.endswith("transfer") else 32) in words
-    sources = [f"source,layer=LSTM,seed={seed}" for seed in range(source)]
+    layers = ("LSTM", "convolution")[: source // 5]
+    sources = [f"source,layer={layer},seed={seed}" for layer in layers for seed in range(5)]
     last = [word for word in words if word.startswith("target,")][-1]
     assert papers.parts_before(page, "esc50", last) == sources
     if others:

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from companion.evaluation.intervals import Interval
+from companion.experiment import Findings
 from companion.papers.diment2017 import samples
 from companion.papers.diment2017.learning import TargetSettings
 from companion.results.criteria import load_class_mapping, load_criteria
 from companion.results.published import load_published
+from companion.results.rows import Rows
 from companion.results.verdict import Reader, published_rows, verdict
 from papers.diment2017.made_up import N, rows_of
 
@@ -73,8 +76,8 @@ def test_exchanged_curves_exchange_the_sign_of_every_gain(made_up):
 
 @pytest.mark.parametrize(
     ("at_2", "at_32", "words"),
-    [(9, 20, "holds"), (23, 24, "contradicted"), (12, 4, "contradicted"), (14, 16, "not settled")],
-    ids=["less, then more", "much with two already", "less with more", "little, then hardly more"],
+    [(2, 20, "contradicted"), (23, 24, "contradicted"), (12, 4, "contradicted"), (14, 16, "not settled")],
+    ids=["a loss, then more", "much with two already", "less with more", "little, then hardly more"],
 )
 def test_x10_is_a_small_gain_with_two_mixtures_and_a_larger_one_with_32(made_up, run_of, at_2, at_32, words):
     """Training from scratch is right in 12 of 24."""
@@ -87,6 +90,21 @@ def test_x10_is_a_small_gain_with_two_mixtures_and_a_larger_one_with_32(made_up,
 
     found = judged(run_of(samples, computed(made_up, said=said)), "X10")
     assert found.words == words
+
+
+@pytest.mark.parametrize(
+    ("at_2", "words"),
+    [((1.0, -2.0, 4.0), "holds"), ((1.0, -2.0, 5.5), "not settled"), ((-1.0, -6.0, 4.0), "not settled"),
+     ((-8.0, -9.0, -7.0), "contradicted"), ((8.0, 7.0, 9.0), "contradicted")],
+)  # fmt: skip
+def test_x10_asks_for_a_gain_on_neither_side_of_five_points(run_of, at_2, words):
+    rows, name = Rows(), f"{C} - {SCRATCH}"
+    for item, column, (value, low, high) in (
+        ("Paired", "2 mixtures", at_2),
+        ("Prose", "gain at 32 - gain at 2", (9, 8, 10)),
+    ):
+        rows.add(item, name, column, "accuracy difference, points", Interval(value, low, high, 9, 9, 3))
+    assert judged(run_of(samples, Findings(rows, {}, "", 9, [0])), "X10").words == words
 
 
 def test_the_figure_is_answered_by_its_table_where_the_source_was_learned(made_up, run_of):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from companion.datasets.rare_events_2017_tasks import TASK_EVENTS
 from companion.papers.diment2017 import table1, transfer
 from companion.papers.diment2017.learning import TargetSettings
 from companion.results.criteria import load_class_mapping, load_criteria
@@ -158,10 +159,38 @@ def test_a_target_that_not_even_many_mixtures_taught_answers_for_nothing(made_up
 
 @pytest.mark.parametrize("schemes", [("from scratch", "a"), ("from scratch", "b, tuned"), ("from scratch", "d")])
 def test_every_scheme_that_takes_from_the_source_asks_whether_it_was_learned(made_up, schemes):
-    rows = rows_of(transfer.compute(made_up(schemes=schemes, accuracy=[0.6, 0.6])))
+    rows = rows_of(transfer.compute(made_up(schemes=schemes, accuracy=[0.6, 0.6], convolved=[0.6, 0.6])))
     layer = "convolution" if schemes[1] == "d" else "LSTM"
     assert rows["Source task", f"{layer} below", "test mixtures"]["value"] == pytest.approx(60)
     assert not any(item == "Table1" and "(a)" in row for item, row, _ in rows)
+
+
+@pytest.mark.parametrize("convolved", [0.9, 0.6])
+@pytest.mark.parametrize("recurrent", [0.9, 0.6])
+def test_each_kind_of_lower_layer_has_to_learn_the_source_itself(made_up, recurrent, convolved):
+    """And where it did not, what transfers nothing of it still answers."""
+    schemes = ("from scratch", "c", "c, from scratch", "d, from scratch", "d")
+    accuracy = {"accuracy": [recurrent] * 2, "convolved": [convolved] * 2}
+    rows = rows_of(transfer.compute(made_up(schemes=schemes, **accuracy)))
+    found = {row: item for item, row, _ in rows if item.startswith(("Table1", "Other schemes"))}
+    withheld = {row: item for row, item in found.items() if item.endswith(", source not learned")}
+    assert withheld == {
+        row: f"{item}, source not learned"
+        for row, item, learned in (
+            (table1.ROWS["c"], "Table1", recurrent), ("parallel convolutions", "Other schemes", convolved)
+        )
+        if learned < 0.85
+    }  # fmt: skip
+    assert len(found) == 6
+    assert ("Prose", "(c) - midpoint from few to full data", table1.COLUMN) in rows or recurrent < 0.85
+
+
+def test_parallel_layers_are_held_against_themselves_without_transfer(made_up):
+    counts = {"c": 20, "c, from scratch": 17, "d": 9, "d, from scratch": 15}
+    findings = transfer.compute(made_up(schemes=("from scratch", *counts), said=right_in(counts)))
+    rows = rows_of(findings)
+    for name, gain in ((f"{table1.ROWS['c']} - c, from scratch", 3), ("d - d, from scratch", -6)):
+        assert rows["Paired", name, table1.COLUMN]["value"] == pytest.approx(100 * gain / N)
 
 
 def test_accuracy_of_source_taggers_is_that_of_all(made_up):
@@ -226,3 +255,57 @@ def test_many_mixtures_are_learned_with_settings_of_their_own(made_up):
     settings = {(a[5], a[2].epochs) for name, a in task.asked if name == "train_target"}
     assert settings == {(6, 2), (8, 7)}
     assert "8 training mixtures of the source, 6 or 8 of the target" in transfer.words(task, (6, 8))
+
+
+@pytest.mark.parametrize("chosen_on", [(0,), (1,)])
+def test_accuracy_is_told_without_authors_that_helped_to_choose(made_up, chosen_on):
+    """In rotation 0 all is right, in rotation 1 nothing."""
+    task = made_up(said=lambda scheme, heard: heard.right(heard.rotation == 0), chosen_on=chosen_on)
+    rows = rows_of(transfer.compute(task))
+    told = {place[1]: line["value"] for place, line in rows.items() if place[0] == "Authors that chose nothing"}
+    assert set(told) == {"from scratch", "a", "b", "c", table1.FULL}
+    assert set(told.values()) == {100.0 if chosen_on == (1,) else 0.0}
+    gains = {place[1] for place in rows if place[0] == "Authors that chose nothing, paired"}
+    assert gains == {f"{scheme} - from scratch" for scheme in ("a", "b", "c")}, "many mixtures have fewer seeds"
+    assert rows["Bound", "from scratch, all data", table1.COLUMN]["value"] == pytest.approx(50)
+
+
+def test_where_nothing_was_chosen_on_authors_nothing_is_left_out(made_up):
+    assert not [place for place in rows_of(transfer.compute(made_up())) if place[0] == "Authors that chose nothing"]
+
+
+def test_gains_are_told_without_authors_that_helped_to_choose(made_up):
+    """(c) is right in all of rotation 0, and in half of it from scratch; in rotation 1 it is the other way round."""
+
+    def said(scheme, heard):
+        return heard.right(heard.first(N if (scheme == "c") == (heard.rotation == 0) else N // 2))
+
+    for chosen_on, gain in ((1, 50), (0, -50)):
+        rows = rows_of(transfer.compute(made_up(said=said, chosen_on=(chosen_on,))))
+        found = rows["Authors that chose nothing, paired", "c - from scratch", "their mixtures"]
+        assert found["value"] == pytest.approx(gain)
+    assert rows["Paired", f"{table1.ROWS['c']} - {table1.ROWS['from scratch']}", table1.COLUMN][
+        "value"
+    ] == pytest.approx(0)
+
+
+def test_parallel_layers_are_held_against_pre_training_all(made_up):
+    rows = rows_of(transfer.compute(made_up(said=right_in({"c": 21, "a": 15}))))
+    found = rows["Paired", f"{table1.ROWS['c']} - {table1.ROWS['a']}", table1.COLUMN]
+    assert found["value"] == pytest.approx(100 * 6 / N)
+
+
+def test_events_of_both_tasks_are_counted(made_up, world):
+    rows = rows_of(transfer.compute(made_up()))
+    for task, target in world.targets.items():
+        n_test = len(world.pool(task, "test").events)
+        n_train = sum(len(world.pool(task, part).events) for part in world.parts(task)) - n_test
+        assert rows["Claim", f"events {target}", "training events"]["value"] == n_train > 0
+        assert rows["Claim", f"events {target}", "test events"]["value"] == n_test > 0
+
+
+def test_the_official_counts_are_found_under_the_names_that_the_criteria_know():
+    """C161 and C162 ask for events of babycry and of glassbreak."""
+    terms = [term for name in ("C161", "C162") for one in load_criteria()[name].claim for term in one.terms]
+    asked = {term.strip("[]").split(" | ")[1] for term in terms}
+    assert asked == {f"events {target}" for target in TASK_EVENTS.values()}

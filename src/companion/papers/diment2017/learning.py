@@ -215,7 +215,7 @@ def train_target(
         tagger.network(row.layer, seed) if source is None else tagger_of(source),
         row,
         features=train.features if tagger.standardise else None,
-        generator=torch.Generator().manual_seed(seed),
+        generator=torch.Generator().manual_seed(apart(seed)),
     )
     fabric = make_fabric(work.device)
     assert work.folder is not None
@@ -241,6 +241,11 @@ def train_target(
         heard = recordings(tested(sounds, settings, part, rotation), common.sounds, work.n_jobs)
         arrays[part] = tag(network, heard, fabric)
     return Value(arrays)
+
+
+def apart(seed: int) -> int:
+    """A seed for new layers of the target, of which no source network draws its own first weights."""
+    return int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
 
 
 def test_parts(settings: TargetSettings) -> tuple[TestPart, ...]:

@@ -39,6 +39,7 @@ class TransferSettings(Settings):
         n_limited: Few mixtures.
         n_full: Many.
         rotations: How many of the ways of parting the sounds are used; tests of all are put together.
+        chosen_on: Rotations whose test authors helped to choose a setting; accuracy is also told without them.
         n_sources: Source networks; seeds take them in turn.
         n_seeds: Seeds of mixtures and weights, for few mixtures.
         n_full_seeds: The same for many.
@@ -65,6 +66,7 @@ class TransferSettings(Settings):
     learned: float = 0.85
     bound: float = 0.65
     also: Mapping[str, SourceSettings] = {}
+    chosen_on: tuple[int, ...] = ()
 
 
 def with_source(task: Task, name: str) -> Task:
@@ -92,7 +94,7 @@ def sources(task: Task) -> list[int]:
 def layers_of(settings: TransferSettings) -> tuple[str, ...]:
     """Lower layers of the source networks that the schemes begin with."""
     rows = [SCHEMES[name] for name in settings.schemes]
-    return tuple(dict.fromkeys(row.layer for row in rows if {"copied", "frozen"} & set(row.lower)))
+    return tuple(dict.fromkeys(row.layer for row in rows if row.transfers))
 
 
 def said(
@@ -100,8 +102,7 @@ def said(
 ) -> dict[TestPart, NDArray[np.float32]]:
     """What the networks of one seed say of the test mixtures of every rotation. Shape: ``(N,)`` each."""
     row = SCHEMES[scheme]
-    learned = any(start != "new" for start in row.lower)
-    source = source_network(task, row.layer, seed) if learned else None
+    source = source_network(task, row.layer, seed) if row.transfers else None
     known = (task.inputs["sounds"], task.settings.common, settings, scheme, source, n_mixtures)
     kept = [task.keep(train_target, *known, rotation, seed) for rotation in range(task.settings.rotations)]
     return {part: np.concatenate([one[part] for one in kept]) for part in test_parts(settings)}

@@ -34,10 +34,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 """How a layer begins, which is also written inside its box."""
 WIDE, HIGH, STEP = 1.5, 0.62, 1.0
 
+TABLES = ("Table1", "Authors that chose nothing", "Other schemes", "Other sources", "Control", "Paired", "Bound")
 HEADS = {
-    **dict.fromkeys(
-        ("Table1", "Other schemes", "Other sources", "Control", "Paired", "Bound"), ("training", "scored on")
-    ),
+    **dict.fromkeys(TABLES, ("training", "scored on")),
     "Source task": ("lower layer", "scored on"),
     "By event": ("training", "mixtures"),
     "Fig2": ("network", "learned from"),
@@ -75,9 +74,9 @@ class Page(page.Page):
         return stacked(shown)
 
     def other_sources(self) -> Shown:
-        """The same transfer from other sources, where the run tried any."""
+        """The same transfer from other sources, where the run tried any, folded."""
         items = [item for item in self.evidence.run.rows["item"].unique() if item.startswith("Other sources")]
-        return stacked([self.table(item, f"{item}: accuracy on test mixtures") for item in items])
+        return folded("Other sources", stacked([self.table(item) for item in items])) if items else NOTHING
 
     def sounds(self) -> Shown:
         """How many recordings and authors are in each part of both tasks, folded."""

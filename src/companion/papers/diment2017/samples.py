@@ -60,7 +60,7 @@ def compute(task: Task) -> Findings:
         for scheme in CURVES
     }
     able = float(tests.right(np.stack(heard[SCRATCH, max(settings.sizes)])).mean()) >= settings.bound
-    c, scratch = curves = curve_names(source_rows(rows, task, layers_of(settings)), able)
+    c, scratch = curves = curve_names(bool(source_rows(rows, task, layers_of(settings))), able)
     lines, gains, scores = [], dict[int, np.ndarray](), Scores(tests, rows)
     for size in settings.sizes:
         for scheme, name in zip(CURVES, curves, strict=True):

@@ -114,9 +114,10 @@ class Scores:
         found = interval(self.tests.mean(self.right(system), kept), bounds=(0.0, 1.0))
         self.rows.add(item, row, column, ACCURACY, found, note, scale=100)
 
-    def difference(self, gain: NDArray[np.float64], item: str, row: str, column: str, note: str = "") -> None:
+    def difference(self, gain: NDArray[np.float64], item: str, row: str, column: str, note: str = "",
+                   kept: NDArray[np.bool_] | None = None) -> None:  # fmt: skip
         """Add a difference of accuracies on the same mixtures, points. Shape: ``(S, N)``."""
-        found = interval(self.tests.mean(gain), bounds=(-1.0, 1.0), difference=True)
+        found = interval(self.tests.mean(gain, kept), bounds=(-1.0, 1.0), difference=True)
         self.rows.add(item, row, column, POINTS, found, note, scale=100)
 
     def table(self) -> pd.DataFrame:

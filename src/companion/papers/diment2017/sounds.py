@@ -24,12 +24,15 @@ class SoundSettings(Settings):
         source: What the source task tags: ``cry``, or ``voices``, a stand-in with more recordings.
         hop_length: Samples between frames.
         averaged: Frames that are averaged into one step of the network.
+        normalised: What of a mixture's own MFCC is taken out of it, coefficient by coefficient: ``nothing``, its
+            ``mean`` over time, or ``mean and deviation``. A steady background has less to say then. Open in the paper.
     """
 
     name: Literal["synthetic", "esc50", "tut2017"]
     source: Literal["cry", "voices"] = "cry"
     hop_length: int = 512
     averaged: int = 1
+    normalised: Literal["nothing", "mean", "mean and deviation"] = "nothing"
 
 
 def rare_sounds(settings: SoundSettings, seed: int, data: Path) -> RareSounds:
@@ -63,11 +66,27 @@ def averaged(feature: Feature, n: int) -> Feature:
     return (sums / counts[:, None]).astype(feature.dtype)
 
 
+def normalised(feature: Feature, how: Literal["nothing", "mean", "mean and deviation"]) -> Feature:
+    """Coefficients less their means over time and, if asked, over their deviations. Shape: ``(T, F)``, as before.
+
+    A coefficient that never changes becomes 0.
+
+    >>> normalised(np.array([[1.0, 5.0], [3.0, 5.0]]), "mean and deviation").tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
+    """
+    if how == "nothing":
+        return feature
+    centred = feature - feature.mean(0)
+    deviation = centred.std(0) if how == "mean and deviation" else np.ones(1, feature.dtype)
+    return (centred / np.where(deviation > 0, deviation, 1)).astype(feature.dtype)
+
+
 def recordings(mixtures: RareMixtures, settings: SoundSettings, n_jobs: int) -> Recordings:
     """Features and labels of mixtures. Shape: ``(T, F)`` each, and ``(N, 1)``."""
     found = extract_corpus(mixtures, dv_mfcc(settings.hop_length), Store(), n_jobs=n_jobs)
     labels = np.array([[float(bool(clip.weak))] for clip in mixtures.clips], dtype=np.float32)
-    return Recordings([averaged(np.asarray(feature), settings.averaged) for feature in found], labels)
+    clips = [normalised(np.asarray(feature), settings.normalised) for feature in found]
+    return Recordings([averaged(clip, settings.averaged) for clip in clips], labels)
 
 
 def steps_in(seconds: float, settings: SoundSettings) -> int:

@@ -1,6 +1,6 @@
 """Rows of the chapter on transfer: the published table, its differences, and what networks miss."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,29 +31,43 @@ ROWS = {
 """Rows of the published table by scheme."""
 FULL = "full 1800: from scratch"
 BOUND = "Bound"
+PAIRS = (("c", "a"), ("c", "c, from scratch"), ("d", "d, from scratch"))
+"""Compared beside training from scratch: parallel layers with pre-training, and with themselves without transfer."""
 
 
-def result_rows(scores: Scores, not_learned: str) -> None:
+def result_rows(scores: Scores, able: bool, learned: Collection[str]) -> None:
     """The published table, the differences that it is about, and where in a mixture the event was missed.
 
     Args:
         scores: What networks say of the test mixtures.
-        not_learned: Task that was not learned, ``source`` or ``target``; empty for neither. Without the source no
-            transfer answers a published row, and without the target, which not even many mixtures taught, no row does.
+        able: The target was learned, from many mixtures; without, no row answers a published one.
+        learned: Lower layers with which the source was learned; no transfer of another answers for one that was.
     """
     table = {**ROWS, FULL: FULL}
     for system in scores.said:
         row = table.get(system, SCHEMES[system].title if system in SCHEMES else system)
-        withheld = not_learned == "target" or (not_learned == "source" and system in ("a", "b", "c"))
-        item = f"{TABLE}, {not_learned} not learned" if withheld else TABLE
-        scores.accuracy(system, item if system in table else "Other schemes", row, COLUMN)
+        item = TABLE if system in table else "Other schemes"
+        lacking = missing(system, able, learned)
+        scores.accuracy(system, f"{item}, {lacking} not learned" if lacking else item, row, COLUMN)
     for system in scores.said:
         if system not in (SCRATCH, FULL):
             name = f"{table.get(system, system)} - {ROWS[SCRATCH]}"
             scores.difference(scores.right(system) - scores.right(SCRATCH), "Paired", name, COLUMN)
-    if "c" in scores.said and not not_learned:
+    for one, other in PAIRS:
+        if {one, other} <= scores.said.keys():
+            name = f"{table.get(one, one)} - {table.get(other, other)}"
+            scores.difference(scores.right(one) - scores.right(other), "Paired", name, COLUMN)
+    if "c" in scores.said and not missing("c", able, learned):
         midpoint(scores)
     by_event(scores)
+
+
+def missing(system: str, able: bool, learned: Collection[str]) -> str:
+    """The task that a system needed and that was not learned, ``source`` or ``target``; empty where none is missing."""
+    if not able:
+        return "target"
+    scheme = SCHEMES[SCRATCH if system == FULL else system]
+    return "source" if scheme.transfers and scheme.layer not in learned else ""
 
 
 def midpoint(scores: Scores) -> None:
@@ -62,6 +76,18 @@ def midpoint(scores: Scores) -> None:
     n = min(len(c), len(few), len(many))  # fewer seeds learn from many mixtures
     gain = c[:n] - (few[:n] + many[:n]) / 2
     scores.difference(gain, "Prose", "(c) - midpoint from few to full data", COLUMN, f"the first {n} seeds")
+
+
+def untouched(scores: Scores, chosen_on: Sequence[int]) -> None:
+    """Accuracy, and gain over training from scratch, in the rotations whose test authors helped to choose nothing."""
+    item, column = "Authors that chose nothing", "their mixtures"
+    kept = ~scores.tests.table["rotation"].isin(chosen_on).to_numpy()
+    for system in scores.said:
+        scores.accuracy(system, item, system, column, kept=kept)
+    for system in scores.said:
+        if len(scores.said[system]) == len(scores.said[SCRATCH]) and system != SCRATCH:
+            gain = scores.right(system) - scores.right(SCRATCH)
+            scores.difference(gain, f"{item}, paired", f"{system} - {SCRATCH}", column, kept=kept)
 
 
 def by_event(scores: Scores) -> None:
@@ -78,6 +104,15 @@ def by_event(scores: Scores) -> None:
             scores.accuracy(system, "By event", system, column, kept=members.to_numpy(dtype=bool))
 
 
+def count_rows(rows: Rows, counts: pd.DataFrame) -> None:
+    """Events of both tasks, as many as there are to train with, validation among them, and to test with."""
+    events = counts[(counts["kind"] == "events") & (counts["rotation"] == 0)]
+    for target, part in events.groupby("target", sort=False):
+        n_test = int(part.loc[part["part"] == "test", "cuts"].sum())
+        rows.add("Claim", f"events {target}", "training events", "count", bare(int(part["cuts"].sum()) - n_test))
+        rows.add("Claim", f"events {target}", "test events", "count", bare(n_test))
+
+
 def control_rows(scores: Scores) -> None:
     """How often another event, pasted in the same way, is taken for the target's."""
     other = ~scores.tests.labels
@@ -86,14 +121,15 @@ def control_rows(scores: Scores) -> None:
         scores.rows.add("Control", system, "another event", "false alarms %", found, scale=100)
 
 
-def source_rows(rows: Rows, task: Task, layers: Sequence[str], prefix: str = "") -> bool:
-    """Accuracy of the source taggers on mixtures of authors they did not hear; whether they learned their task."""
+def source_rows(rows: Rows, task: Task, layers: Sequence[str], prefix: str = "") -> list[str]:
+    """Accuracy of the source taggers on mixtures of authors they did not hear; the layers that learned their task."""
     settings: TransferSettings = task.settings
-    learned = True
+    learned = []
     for layer in layers:
         found = [float(facts_of(source_network(task, layer, seed))["accuracy"]) for seed in sources(task)]
         mean = float(np.mean(found))
-        learned = learned and mean >= settings.learned
+        if mean >= settings.learned:
+            learned.append(layer)
         each = ", ".join(f"{100 * one:.1f}" for one in found)
         note = f"of each network: {each}; learned from {100 * settings.learned:g} on"
         shown = bare(mean, n_clips=settings.source.n_test * len(found), n_seeds=len(found))

@@ -20,6 +20,7 @@ from companion.papers.diment2017.learning import (
     test_parts,
 )
 from companion.papers.diment2017.networks import (
+    PUBLISHED,
     SCRATCH,
     TransferSettings,
     layers_of,
@@ -39,13 +40,16 @@ from companion.papers.diment2017.table1 import (
     COLUMN,
     FULL,
     control_rows,
+    count_rows,
     other_source,
     result_rows,
     source_rows,
+    untouched,
 )
 from companion.results.rows import Rows
 
-STEPS: dict[str, Any] = {"lr": 5e-3, "clip_norm": 1.0, "falling": True}
+STEPS: dict[str, Any] = {"lr": 2e-3, "clip_norm": 1.0, "falling": True}
+DEMO_STEPS = STEPS | {"lr": 5e-3}
 PROFILES: Mapping[str, TransferSettings] = {
     "demo": TransferSettings(
         common=CommonSettings(
@@ -53,10 +57,10 @@ PROFILES: Mapping[str, TransferSettings] = {
             tagger=TaggerSettings(units=24, gates="sigmoid", masks="clip", forget_bias=(1.0, 3.0)),
         ),
         source=SourceSettings(
-            **STEPS, epochs=30, excerpts=((1.5, 12), (3.0, 6)), n_train=200, n_validation=60, n_test=60
+            **DEMO_STEPS, epochs=30, excerpts=((1.5, 12), (3.0, 6)), n_train=200, n_validation=60, n_test=60
         ),
-        target=TargetSettings(**STEPS, epochs=60, excerpts=((1.5, 24), (3.0, 12)), n_test=60, n_control=20),
-        full=TargetSettings(**STEPS, epochs=30, excerpts=((1.5, 12), (3.0, 6)), n_test=60, n_control=20),
+        target=TargetSettings(**DEMO_STEPS, epochs=60, excerpts=((1.5, 24), (3.0, 12)), n_test=60, n_control=20),
+        full=TargetSettings(**DEMO_STEPS, epochs=30, excerpts=((1.5, 12), (3.0, 6)), n_test=60, n_control=20),
         n_full=120,
         n_seeds=1,
         n_full_seeds=1,
@@ -64,58 +68,28 @@ PROFILES: Mapping[str, TransferSettings] = {
     # Chosen on mixtures of the source task alone. Averages of sixteen frames, sigmoid gates, a forget bias of 3 above,
     # twice the rate, shorter gradients and excerpts first: with the published settings the source was not learned in
     # the time there was (held-out accuracy 68 % after five core-minutes).
-    # A first recorded run had the source learned so, but the target from whole mixtures, and no network learned it.
-    # Then, on the source task again: 600 mixtures and 30 epochs of whole ones, as the target had, 60 %; with excerpts,
-    # 90 epochs, 95 %. With 36 mixtures from scratch it is chance both ways (52 % after 300 epochs whole, 51 % with
-    # excerpts), and the loss is next to nothing after 20. So every network learns from excerpts first now.
+    # A first recorded run had the target learned from whole mixtures, and no network learned it. On the source task,
+    # 600 whole mixtures and 30 epochs taught nothing either (60 %), and excerpts first did (95 % after 90); with 36
+    # mixtures it was chance both ways. In a second run every network learned from excerpts first: with all data 56 %.
+    # Then, on training authors of rotations 0 and 1 alone, one of their groups left out: as it was 57 %, with the mean
+    # of each mixture taken out 81 %, with the deviation too 82 %, with pooled MFCC under boosted trees 91 to 96 %. On
+    # the source's validation mixtures: nothing taken out 92 %, the mean 88 %, the deviation too 91 %.
     "esc50": TransferSettings(
         common=CommonSettings(
-            sounds=SoundSettings(name="esc50", averaged=16),
+            sounds=SoundSettings(name="esc50", averaged=16, normalised="mean and deviation"),
             tagger=TaggerSettings(gates="sigmoid", masks="clip", forget_bias=(1.0, 3.0)),
         ),
-        source=SourceSettings(
-            epochs=18,
-            lr=2e-3,
-            clip_norm=1.0,
-            falling=True,
-            excerpts=((7.0, 5), (15.0, 3)),
-            n_train=3000,
-            n_test=300,
-        ),
-        target=TargetSettings(
-            epochs=120,
-            lr=2e-3,
-            clip_norm=1.0,
-            falling=True,
-            excerpts=((7.0, 35), (15.0, 20)),
-            n_test=200,
-            n_control=100,
-        ),
-        full=TargetSettings(
-            epochs=90,
-            lr=2e-3,
-            clip_norm=1.0,
-            falling=True,
-            excerpts=((7.0, 25), (15.0, 15)),
-            n_test=200,
-            n_control=100,
-        ),
+        source=SourceSettings(**STEPS, epochs=18, excerpts=((7.0, 5), (15.0, 3)), n_train=3000, n_test=300),
+        target=TargetSettings(**STEPS, epochs=120, excerpts=((7.0, 35), (15.0, 20)), n_test=200, n_control=100),
+        full=TargetSettings(**STEPS, epochs=45, excerpts=((7.0, 13), (15.0, 8)), n_test=200, n_control=100),
         n_full=600,
+        schemes=(*PUBLISHED, "b, tuned", "c, from scratch", "d, from scratch", "d"),
         rotations=5,
-        n_sources=3,
+        chosen_on=(1, 2),
+        n_sources=5,
         # Twelve kinds of voices take twice as long to learn as cries: 94 % after 110,000 presentations, on mixtures of
         # this source alone.
-        also={
-            "voices": SourceSettings(
-                epochs=37,
-                lr=2e-3,
-                clip_norm=1.0,
-                falling=True,
-                excerpts=((7.0, 10), (15.0, 7)),
-                n_train=3000,
-                n_test=300,
-            )
-        },
+        also={"voices": SourceSettings(**STEPS, epochs=37, excerpts=((7.0, 10), (15.0, 7)), n_train=3000, n_test=300)},
     ),
     "paper": TransferSettings(common=CommonSettings(sounds=SoundSettings(name="tut2017"))),
 }
@@ -145,12 +119,16 @@ def compute(task: Task) -> Findings:
         scores[part].add(FULL, [one[part] for one in found])
     scores["test"].accuracy(FULL, BOUND, "from scratch, all data", COLUMN)
     able = float(scores["test"].right(FULL).mean()) >= settings.bound
-    result_rows(scores["test"], "" if able and learned else "source" if able else "target")
+    result_rows(scores["test"], able, learned)
     for name in settings.also:
         other_source(task, name, scores["test"], able)
+    if settings.chosen_on:
+        untouched(scores["test"], settings.chosen_on)
     if "control" in scores:
         control_rows(scores["control"])
-    tables = {f"{part}_predictions": scores[part].table() for part in parts} | {"counts": sounds.counts()}
+    counts = sounds.counts()
+    count_rows(rows, counts.assign(target=counts["task"].map(sounds.targets)))
+    tables = {f"{part}_predictions": scores[part].table() for part in parts} | {"counts": counts}
     tables |= source_tables(task)
     n_recordings = scores["test"].tests.units.n_recordings
     data = words(task, (settings.n_limited, settings.n_full))

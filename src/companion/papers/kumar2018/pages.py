@@ -33,7 +33,7 @@ HEADS = {
     **dict.fromkeys(("Paired", "Fold by fold"), CELL),
     "Table2 left": ("system", "accuracy"),
     "Table3 upper": ("scene", "system"),
-    "Bed groups": ("system", "given that"),
+    "Bed groups": ("system", "what is right"),
     "scenes/Paired": ("network or scene", "representation or system"),
     "Table1 top-left": ("mean", "network"),
     "Table1 bottom lowest 10": ("classes", "network"),

@@ -194,7 +194,7 @@ def first_network(settings: SourceSettings, n_classes: int, seed: int) -> WeakCN
 
 def hearing(network: nn.Module, segmentwise: bool) -> nn.Module:
     """A network as it hears recordings: scanning them, or segment by segment."""
-    return SegmentWise(network) if segmentwise else network  # type: ignore[arg-type]  # Fabric wraps it
+    return SegmentWise(network) if segmentwise else network
 
 
 def fold_features(corpus: Dataset, fold: int, n_jobs: int) -> CorpusFeatures:

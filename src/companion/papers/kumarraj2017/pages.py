@@ -1,0 +1,205 @@
+"""What the pages of this paper show beyond what any page does."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from companion.experiment import Experiment
+from companion.models.wler import FILTERS, HOP, WLER, n_segments
+from companion.papers.kumarraj2017.scan import EXAMPLE
+from companion.papers.kumarraj2017.tables import SLAT, TRAINED, US
+from companion.papers.kumarraj2017.tables import WLER as WHOLE
+from companion.report import classes, page
+from companion.report.figures import learning_curves
+from companion.report.page import NOTHING, stacked
+from companion.report.shown import Shown, folded
+from companion.report.style import BLUE, VERMILION, axes_grid, show, styled
+from companion.report.tables import plain_table
+
+GAIN = f"{US} {WHOLE} - {US} {SLAT}"
+"""The difference that the paper is about, of networks trained with care."""
+
+
+HEADS = {
+    "Table I (US test)": ("class", "trained on, and how"),
+    "Table II (AudioSet test)": ("class", "trained on, and how"),
+    "Paired": ("class, share or length", "systems"),
+    "Prose": ("classes", "systems"),
+    "By share": ("share filled", "trained on, and how"),
+    "Cross": ("trained", "heard"),
+    "Controls": ("guess", "scored on"),
+    "Scales": ("network", "heard in"),
+    "Deviation": ("window", "network"),
+    "Where": ("step", "network"),
+    "Recordings": ("quantity", "network"),
+    "Cost": ("recording", "quantity"),
+}
+"""What the rows and columns of every item are."""
+
+
+class Page(page.Page):
+    """A chapter page of this paper."""
+
+    experiment: Experiment
+    heads = HEADS
+
+    # --- one pass and the sliding window
+
+    def layers(self) -> Shown:
+        """Fig. 2 (b): every layer with its filters and what it leaves of 1280 frames."""
+        lines, frames, bands = [], EXAMPLE, 128
+        for number, filters in enumerate(FILTERS, 1):
+            frames, bands = frames // 2, bands // 2
+            words = "convolution 3×3 with zeros around, ReLU, max pooling 2×2"
+            lines.append((f"C{number}P{number}", words, f"{filters} × {frames} × {bands}"))
+        segments = n_segments(EXAMPLE)
+        lines += [
+            ("FCv1", "dropout, convolution 4×4 without zeros, ReLU", f"256 × {segments} × 1"),
+            ("FCv2", "dropout, convolution 1×1, sigmoid", f"C × {segments} × 1"),
+            ("GPL", "maximum over segments", "C × 1"),
+        ]
+        table = pd.DataFrame(lines, columns=["layer", "what it does", "filters × steps × bands"])
+        count = sum(parameter.numel() for parameter in WLER(10).parameters())
+        return plain_table(
+            table, f"N_W on {EXAMPLE} frames: {segments} segments, one every {HOP} frames; {count:,} parameters"
+        )
+
+    def reach(self) -> Shown:
+        """Layer by layer, how far beyond its segment a value hears."""
+        table = self.evidence.run.table("reach").astype(str)
+        shares = table["touched"] + " of " + table["steps"]
+        shown = pd.DataFrame({
+            "after": table["layer"],
+            "hears beyond its segment, frames on each side": table["beyond"],
+            "steps of a segment that differ when it is heard alone": shares,
+        })  # fmt: skip
+        return plain_table(shown, "Where zeros take the place of the neighbours")
+
+    def where(self) -> Shown:
+        """Difference in each of a segment's four steps, drawn."""
+        rows = self.evidence.run.rows
+        kept = rows[rows["item"] == "Where"]
+        alt = "; ".join(f"{r.column}, {r.row}: {100 * r.value:.1f} %" for r in kept.itertuples())
+        words = "Mean difference of C5P5's outputs between a segment by itself and in one pass, relative to their mean"
+        return show(drawn_where(kept), alt=f"{words}. {alt}.", caption=f"{words}; {self.evidence.heading}")
+
+    def cost(self) -> Shown:
+        """Multiply-adds by length."""
+        table = self.evidence.run.table("cost")
+        shown = table.assign(
+            **{name: (table[name] / 1e9).map("{:.2f}".format) for name in ("one pass", "sliding window")},
+            ratio=table["ratio"].map("{:.3f}".format),
+        )
+        return plain_table(shown.rename(columns={"one pass": "one pass, 10⁹ multiply-adds"}), "What one pass saves")
+
+    # --- weak labels as weak or as strong
+
+    def footsteps(self) -> Shown:
+        """Fig. 1: a recording of footsteps, and its events by several rules."""
+        run = self.evidence.run
+        if "footsteps" not in run.table_names:
+            return NOTHING
+        picture, spans = run.table("footsteps"), run.table("boundaries")
+        counts = spans.groupby("pause").size()
+        words = ", ".join(f"{n} with pauses up to {pause:g} s" for pause, n in counts.items())
+        alt = f"Log-mel of one recording of steps, and above it the events that it holds: {words}."
+        caption = f"{picture['clip'].iloc[0]}: {words} ({self.evidence.heading})"
+        return show(drawn_footsteps(picture, spans), alt=alt, caption=caption)
+
+    def by_share(self) -> Shown:
+        """Gain of WLER by the share of a recording that its event fills, after both trainings."""
+        rows = self.evidence.run.rows
+        names = list(dict.fromkeys(rows.loc[rows["item"] == "Paired, by share", "row"]))
+        lines = {
+            f"trained {trained}": {
+                name: f"[Paired, by share | {name} | {trained} {WHOLE} - {trained} {SLAT} | AP difference]"
+                for name in names
+            }
+            for trained in TRAINED
+        }
+        return self.differences(lines, "difference of MAP, points", scale=100)
+
+    def effects(self) -> Shown:
+        """Training and hearing apart, over all recordings and by share."""
+        rows = self.evidence.run.rows
+        kept = rows[rows["item"] == "Cross, effects"]
+        names = list(dict.fromkeys(kept["row"]))
+        effects = [name for name in dict.fromkeys(kept["column"]) if name != "together"]
+        lines = {name: {row: f"[Cross, effects | {row} | {name} | AP difference]" for row in names} for name in effects}
+        return self.differences(lines, "difference of MAP, points", scale=100)
+
+    def class_ap(self) -> Shown:
+        """AP of every class on both tests, folded."""
+        table = self.evidence.run.table("class_ap")
+        shown = []
+        for (test, trained), part in table.groupby(["test", "trained"], sort=False):
+            better = int((part["difference"] > 0).sum())
+            alt = f"{test}, trained {trained}: WLER is higher in {better} of {len(part)} classes."
+            shown.append(show(classes.class_ap(part, (SLAT, WHOLE)), alt=alt, caption=alt))
+        return folded("Class by class", stacked(shown))
+
+    def stand_ins(self) -> Shown:
+        """Classes of UrbanSound, what stands in for them, and AudioSet's nine."""
+        from companion.datasets.esc50_shares import STAND_INS
+        from companion.papers.kumarraj2017.corpora import CLASS_ROWS, SAME
+        from companion.results.published import load_audioset_names
+
+        audioset = load_audioset_names(self.paper)
+        lines = [
+            {
+                "UrbanSound": row,
+                "ESC-50": STAND_INS[name].replace("_", " "),
+                "the same event?": "yes" if STAND_INS[name] in SAME else "stands in",
+                "AudioSet": audioset.get(row, "–"),
+            }
+            for name, row in CLASS_ROWS.items()
+        ]
+        return folded("The ten classes", plain_table(pd.DataFrame(lines)))
+
+    def learning(self) -> Shown:
+        """Loss and validation MAP over the steps."""
+        curves = self.evidence.run.table("curves")
+        best = curves.groupby("network")["MAP"].max()
+        words = ", ".join(f"{name} up to {value:.3f}" for name, value in best.items())
+        figure = learning_curves(curves, x="epoch", panels=["loss", "MAP"], by="network")
+        alt = f"Training loss and validation MAP over passes: {words}."
+        return folded("How the networks learn", show(figure, alt=alt, caption=f"{self.evidence.heading}; {words}"))
+
+    def sizes(self) -> Shown:
+        """Recordings of every corpus and split, folded."""
+        return folded("Recordings of every corpus", plain_table(self.evidence.run.table("sizes")))
+
+
+@styled
+def drawn_where(rows: pd.DataFrame) -> Figure:
+    """One line a kind of network over the four steps of a segment."""
+    figure, (axis,) = axes_grid(1, 1, 7.0, 2.6)
+    looks = ((BLUE, "o"), (VERMILION, "s"), ("#555555", "^"))
+    for (name, part), (colour, marker) in zip(rows.groupby("column", sort=False), looks, strict=False):
+        x = range(1, len(part) + 1)
+        axis.vlines(x, 100 * part["ci_low"], 100 * part["ci_high"], color=colour, linewidth=1.4)
+        axis.plot(x, 100 * part["value"], marker + "-", color=colour, label=name, markersize=5)
+    axis.set_xticks(range(1, 5), ["first", "second", "third", "fourth"])
+    axis.set_xlabel("step of a segment after C5P5")
+    axis.set_ylabel("difference, %")
+    axis.grid(axis="y")
+    axis.legend(loc="upper center", fontsize=8.5)
+    return figure
+
+
+@styled
+def drawn_footsteps(picture: pd.DataFrame, spans: pd.DataFrame) -> Figure:
+    """Log-mel below, a row of bars for every rule above."""
+    figure, (above, below) = axes_grid(2, 1, 8.0, 3.4, sharex=True, height_ratios=(1, 1.4))
+    levels = picture.pivot(index="band", columns="seconds", values="level")
+    end = float(levels.columns[-1] + levels.columns[1] - levels.columns[0])
+    below.imshow(levels, origin="lower", aspect="auto", cmap="magma", interpolation="nearest",
+                 vmin=float(levels.max().max()) - 60, extent=(0, end, 0, 128))  # fmt: skip
+    below.set(xlabel="seconds", ylabel="mel band")
+    pauses = sorted(spans["pause"].unique())
+    for y, pause in enumerate(pauses):
+        own = spans[spans["pause"] == pause]
+        bars = list(zip(own["onset"], own["offset"] - own["onset"], strict=True))
+        above.broken_barh(bars, (y - 0.35, 0.7), color=BLUE)
+    above.set_yticks(range(len(pauses)), [f"{pause:g} s" for pause in pauses])
+    above.set_ylabel("longest pause")
+    return figure
