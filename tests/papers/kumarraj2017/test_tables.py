@@ -158,6 +158,25 @@ def test_gains_by_share_are_of_the_recordings_of_their_share():
     assert found["Prose, US test", "US WLER - US SLAT", column, "AP difference"]["value"] == pytest.approx(low - high)
 
 
+def test_recordings_too_short_to_be_filled_little_are_left_out():
+    """Two in three are long; among the short ones the systems are exchanged, which must not be seen."""
+    seconds = np.tile([2.0, 8.0, 30.0], 20)
+    long, (good, bad) = seconds >= 8.0, (published(US, WLER), published(US, SLAT))
+    test = with_strong(made_up(quality=lambda system: 3.0 if system == good else 0.5), np.tile([0.1, 0.9], 30), seconds)
+    turned = {
+        system: [Scored(np.where(long[:, None], one.recording, other.recording), []) for one, other in
+                 zip(test.scored[system], test.scored[{good: bad, bad: good}.get(system, system)], strict=True)]
+        for system in test.scored
+    }  # fmt: skip
+    found = []
+    for one in (test, replace(test, scored={**test.scored, **turned})):
+        rows = Rows()
+        tables.by_share(rows, one, (0.0, 0.5, 1.0), 8.0)
+        found.append({key: line["value"] for key, line in rows_of(rows).items()})
+        assert {line["n_clips"] for line in rows.lines if line["item"] == "By share"} == {20}
+    assert found[0] == pytest.approx(found[1])
+
+
 def test_an_interval_on_some_recordings_is_that_of_a_test_set_of_these_alone():
     test, system = with_strong(made_up(), SHARES), published(US, WLER)
     kept = SHARES <= 0.2

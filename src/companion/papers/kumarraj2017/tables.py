@@ -204,10 +204,16 @@ def class_line(trained: str, label: str, positives: int, own: Mapping[str, Linea
     return {"class": label, "trained": trained, "positives": positives, **values, **numbers}
 
 
-def by_share(rows: Rows, test: TestSet, bounds: Sequence[float]) -> None:
-    """How much WLER gains where the event fills much or little of a recording, and which part of it training makes."""
+def by_share(rows: Rows, test: TestSet, bounds: Sequence[float], shortest: float = 0.0) -> None:
+    """How much WLER gains where the event fills much or little of a recording, and which part of it training makes.
+
+    Recordings shorter than ``shortest`` seconds are left out: where they cannot be filled little, long ones are most of
+    those that are, and a gain would be that of length.
+    """
     judge, whole = Judge(rows, test), dict[str, Linearised]()
-    for name, kept in bins(test, bounds):
+    long = np.array([clip.duration >= shortest for clip in test.clips])
+    for name, of_share in bins(test, bounds):
+        kept = of_share & long
         if not judge.can_score(kept):
             continue
         for trained in TRAINED:

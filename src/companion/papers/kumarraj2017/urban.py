@@ -76,12 +76,15 @@ class UrbanSettings(Settings):
         training: How all networks are trained.
         n_seeds: Seeds of the weights, the order of batches and dropout, the same for all networks.
         single: Window lengths that WLER is also trained on alone, with as many steps as on all.
+        share_from: Seconds of the shortest test recordings that are told apart by the share that their events fill:
+            those that can be filled as little as any.
     """
 
     sounds: SoundSettings
     training: TrainSettings
     n_seeds: int = 1
     single: tuple[int, ...] = ()
+    share_from: float = 0.0
 
 
 PROFILES: Mapping[str, UrbanSettings] = {
@@ -114,6 +117,7 @@ PROFILES: Mapping[str, UrbanSettings] = {
         ),
         n_seeds=3,
         single=(512, 1024, 2048, 4096),
+        share_from=8.0,
     ),
     "paper": UrbanSettings(
         sounds=SoundSettings(name="urbansound"),
@@ -166,7 +170,7 @@ def compute(task: Task) -> Findings:
     us, wild = tests
     cross(Judge(rows, us), "all recordings")
     if any(clip.strong for clip in us.clips):
-        by_share(rows, us, SHARES)
+        by_share(rows, us, SHARES, settings.share_from)
     by_length(rows, us, LENGTHS)
     control_rows(rows, task, us)
     if settings.single:
