@@ -1,5 +1,6 @@
 """Settings can be changed from anywhere, and only to something that exists and fits."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import pytest
@@ -79,6 +80,23 @@ def test_dotted_names_and_mappings_say_the_same():
     dotted = {"source.epochs": 9, "source.rate": "cosine", "width": 0.5}
     assert changed(OWN, dotted) == changed(OWN, {"source": {"epochs": 9, "rate": "cosine"}, "width": 0.5})
     assert changed(OWN, {"source": {"epochs": 9}, "source.rate": "cosine"}).source.epochs == 9
+
+
+class Several(Settings):
+    sources: Mapping[str, Source] = {"one": Source(epochs=5), "other": Source(rate="cosine")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"sources": {"one": {"epochs": 2}}}, {"one": Source(epochs=2)}),
+        ({"sources.other.epochs": 2}, {"other": Source(epochs=2, rate="cosine")}),
+        ({"sources": {"other": {}, "new": {"epochs": 3}}}, {"other": Source(rate="cosine"), "new": Source(epochs=3)}),
+        ({"sources": {}}, {}),
+    ],
+)
+def test_of_settings_by_name_those_that_are_named_are_left_with_what_is_not_changed(changes, expected):
+    assert changed(Several(), changes).sources == expected
 
 
 def test_a_home_folder_of_nobody_is_said(monkeypatch):

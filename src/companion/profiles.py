@@ -139,7 +139,8 @@ def changed(settings: S, changes: Mapping[str, Any]) -> S:
 
     Args:
         settings: A profile's own.
-        changes: New values by name; for settings inside settings, dotted names or a mapping.
+        changes: New values by name; for settings inside settings, dotted names or a mapping. Of a collection of
+            settings by name, those that are named are left, each with the changes that are given for it.
 
     Raises:
         ParameterError: A name does not exist, or a value has the wrong type or is out of range; lists those that
@@ -200,10 +201,17 @@ def _merged(settings: BaseModel, changes: Mapping[str, Any], prefix: str) -> dic
     for name, value in changes.items():
         if name not in values:
             raise _unknown("setting", f"{prefix}{name}", [f"{prefix}{known}" for known in names(settings)])
-        inner = values[name]
-        nested = isinstance(inner, BaseModel) and isinstance(value, Mapping)
-        values[name] = _merged(inner, value, f"{prefix}{name}.") if nested else value
+        values[name] = _replaced(values[name], value, f"{prefix}{name}.")
     return {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in values.items()}
+
+
+def _replaced(old: Any, new: Any, prefix: str) -> Any:
+    """A new value, what it leaves open taken from the old one."""
+    if isinstance(new, Mapping) and isinstance(old, BaseModel):
+        return _merged(old, new, prefix)
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        return {key: _replaced(old.get(key), one, f"{prefix}{key}.") for key, one in new.items()}
+    return new
 
 
 def _unknown(kind: str, name: str, allowed: Sequence[str]) -> ParameterError:

@@ -6,6 +6,7 @@ PAPER = Paper(
     "Diment2017",
     {
         "schemes": "C156 C163",
+        "source": "",
         "transfer": "C151-C155 C158-C162 X09",
         "samples": "C157 X10",
     },

@@ -38,6 +38,8 @@ TABLES = ("Table1", "Authors that chose nothing", "Other schemes", "Other source
 HEADS = {
     **dict.fromkeys(TABLES, ("training", "scored on")),
     "Source task": ("lower layer", "scored on"),
+    "source/Source task": ("settings", "scored on"),
+    "Presentations": ("settings", "count"),
     "By event": ("training", "mixtures"),
     "Fig2": ("network", "learned from"),
     "samples/Paired": ("networks", "learned from"),
@@ -110,6 +112,15 @@ class Page(page.Page):
         return folded(
             "How the source task is learned", show(figure, alt=alt, caption=f"{self.evidence.heading}; {words}")
         )
+
+    def settings_curves(self) -> Shown:
+        """How the source task is learned in each of several settings, rotation 0."""
+        curves = self.evidence.run.table("curves")
+        best = curves.groupby("network", sort=False)["accuracy"].max()
+        words = ", ".join(f"{name} up to {value:.3f}" for name, value in best.items())
+        figure = learning_curves(curves[curves["rotation"] == 0], x="epoch", panels=["loss", "accuracy"], by="network")
+        alt = f"Training loss and validation accuracy over passes: {words}."
+        return show(figure, alt=alt, caption=f"{self.evidence.heading}; best of all rotations: {words}")
 
     def by_event(self, systems: Sequence[str], columns: Sequence[str]) -> Shown:
         """Share of events that are found, by what they are like, for some systems."""

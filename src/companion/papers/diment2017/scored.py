@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from companion.datasets.base import Clip
-from companion.datasets.rare import RareSounds
+from companion.datasets.rare import RareMixtures, RareSounds
 from companion.evaluation.influence import Linearised, mean_score
 from companion.evaluation.intervals import interval
 from companion.evaluation.units import Units, units_of
@@ -67,10 +67,14 @@ class TestSet:
 
 
 def test_set(sounds: RareSounds, settings: TargetSettings, part: TestPart, rotations: int) -> TestSet:
-    """Test mixtures of every rotation."""
+    """Test mixtures of the target task in every rotation."""
+    return pooled([tested(sounds, settings, part, rotation) for rotation in range(rotations)], sounds)
+
+
+def pooled(tests: Sequence[RareMixtures], sounds: RareSounds) -> TestSet:
+    """Test mixtures of several rotations as one set."""
     lines, clips = [], list[Clip]()
-    for rotation in range(rotations):
-        mixtures = tested(sounds, settings, part, rotation)
+    for rotation, mixtures in enumerate(tests):
         for clip in mixtures.clips:
             label = bool(clip.weak)
             placed = mixtures.recipes[clip.id].placements if label else ()
