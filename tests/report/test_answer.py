@@ -50,6 +50,14 @@ def test_a_level_has_no_sign_and_other_units_are_scaled(judge):
     assert (said.found, said.published, said.verdict) == ("840 [820, 860] of 1000", "828 of 1000", "holds")
 
 
+def test_a_count_that_should_be_zero_is_no_difference(judge):
+    none = ("Kumar2018", "Controls", "outputs", "that differ", "count", 857.0, math.nan, math.nan)
+    said = judge(none).answer(
+        Finding("None", "[Controls | outputs | that differ | count] == 0", unit="differ", digits=0)
+    )
+    assert (said.found, said.verdict) == ("857 differ", "contradicted")
+
+
 def test_several_comparisons_show_a_number_each(judge):
     said = judge(MAX, AVERAGE).answer(Finding("Both", "C058 > 50 and C059 > 50", unit="%"))
     assert (said.found, said.published) == ("84.0 [82.0, 86.0], 80.0 [78.0, 82.0] %", "82.8, 81.6 %")

@@ -110,6 +110,17 @@ def test_counts_that_differ_are_a_range_and_none_is_said(column):
     assert "(accuracy %; not measured)" in long_table("Kumar2018", "Table2 right", one, HEADS).html
 
 
+def test_what_was_counted_without_clips_says_nothing_of_any(column):
+    """Nor do the cells that were, where others of the table were measured."""
+    one = column(CONTROL, AP)
+    one.run.rows.loc[0, ["n_clips", "n_recordings", "n_seeds"]] = [0, 0, 0]
+    assert "; 400 clips, 297 recordings, 3 seeds)" in long_table("Kumar2018", "Table2 controls", one, HEADS).html
+    one.run.rows[["n_clips", "n_recordings", "n_seeds"]] = 0
+    assert (
+        "<caption>Table2 controls (&lt;b&gt;)</caption>" in long_table("Kumar2018", "Table2 controls", one, HEADS).html
+    )
+
+
 # --- any table
 
 

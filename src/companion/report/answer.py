@@ -103,7 +103,8 @@ class Answer:
         return f"{self._text(found.value)} [{self._text(found.low)}, {self._text(found.high)}]"
 
     def _text(self, value: float) -> str:
-        sign = "+" if all(c.sign == "-" or c.bound == 0 for c, _, _ in self.parts) else ""
+        differs = all(c.sign == "-" or (c.bound == 0 and c.relation != "==") for c, _, _ in self.parts)
+        sign = "+" if differs else ""
         return f"{value * self.finding.scale:{sign}.{self.finding.digits}f}".replace("-", "−")
 
 

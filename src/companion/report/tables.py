@@ -63,7 +63,7 @@ def grid(paper: str, item: str, column: Column, heads: Heads, caption: str = "")
         lines.append(line)
     frame = pd.DataFrame(lines)
     frame.columns = pd.MultiIndex.from_tuples(frame.columns)
-    return text_table(frame, f"{caption or item} ({measure}; {_counts(compared)})")
+    return text_table(frame, _headed(caption or item, measure, _counts(compared)))
 
 
 def long_table(paper: str, item: str, column: Column, heads: Heads, caption: str = "") -> Shown:
@@ -90,7 +90,7 @@ def long_table(paper: str, item: str, column: Column, heads: Heads, caption: str
         lines.append({**line, escape(column.heading): _found(cell, measure)})
     alone = [name for name in across_all if len(across_all) == 1 and name not in _printed_columns(paper)]
     same = [*alone, *(measures if len(measures) == 1 else [])]
-    return text_table(lines, f"{caption or item} ({'; '.join([*same, _counts(compared)])})")
+    return text_table(lines, _headed(caption or item, *same, _counts(compared)))
 
 
 def fold_table(
@@ -121,8 +121,8 @@ def number(value: float, measure: str) -> str:
     """A value with the digits its measure deserves: one decimal for percent and points, else three or four.
 
     Example:
-        >>> number(82.84, "accuracy %"), number(0.2134, "AP"), number(13, "count")
-        ('82.8', '0.213', '13')
+        >>> number(82.84, "accuracy %"), number(0.2134, "AP"), number(13, "count"), number(3e-8, "AP")
+        ('82.8', '0.213', '13', '3e-8')
     """
     if math.isnan(value):
         return "–"
@@ -130,6 +130,8 @@ def number(value: float, measure: str) -> str:
         return f"{value:.0f}"
     if "%" in measure or "points" in measure:
         return f"{value:.1f}"
+    if 0 < abs(value) < 5e-5:
+        return f"{value:.0e}".replace("e-0", "e-")
     return f"{value:.3f}" if abs(value) >= 0.1 else f"{value:.4f}"
 
 
@@ -152,16 +154,22 @@ def _printed_columns(paper: str) -> set[str]:
     return set(printed.loc[printed["paper"] == paper, "column"])
 
 
+def _headed(caption: str, *facts: str) -> str:
+    """A caption, and in brackets what holds for the whole table."""
+    known = "; ".join(filter(None, facts))
+    return f"{caption} ({known})" if known else caption
+
+
 def _counts(compared: pd.DataFrame) -> str:
     """How many clips, recordings and seeds stand behind a table; a range where its cells differ."""
     parts = []
     for name, one, many in (("n_clips", "clip", "clips"), ("n_recordings", "recording", "recordings"),
                             ("n_seeds", "seed", "seeds")):  # fmt: skip
-        known = compared[name].dropna()
+        known = compared.loc[compared[name] > 0, name]  # what was counted or computed needs none
         if len(known):
             low, high = int(known.min()), int(known.max())
             parts.append(f"{low if low == high else f'{low}–{high}'} {one if high == 1 else many}")
-    return ", ".join(parts) or "not measured"
+    return ", ".join(parts) or ("" if compared["value"].notna().any() else "not measured")
 
 
 def _in_words(frame: pd.DataFrame, caption: str) -> str:

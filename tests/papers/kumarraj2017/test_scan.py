@@ -78,15 +78,15 @@ def test_rows_hold_means_largest_and_counts_over_recordings_and_seeds():
     found = {key: line["value"] for key, line in rows_of(rows).items()}
     alone, middle = (scan.WORDS[window] for window in (128, 192))
     assert found["Deviation", alone, "trained", "mean difference"] == pytest.approx(0.2)
-    assert found["Deviation", alone, "trained", "largest difference"] == pytest.approx(0.9)
-    assert found["Deviation", alone, "trained", "count"] == 80
-    assert found["Deviation", middle, "trained", "count"] == 5
-    assert found["Deviation", middle, "trained", "largest difference"] == pytest.approx(1e-7)
+    assert found["Largest deviation", alone, "trained", "largest difference"] == pytest.approx(0.9)
+    assert found["Outputs that differ", alone, "trained", "count"] == 80
+    assert found["Outputs that differ", middle, "trained", "count"] == 5
+    assert found["Largest deviation", middle, "trained", "largest difference"] == pytest.approx(1e-7)
     steps = [found["Where", f"step {i} of 4", "trained", "relative difference"] for i in range(1, 5)]
     assert steps == pytest.approx([0.4, 0.0, 0.1, 0.3])
     assert found["Recordings", "decisions that change", "trained", "%"] == pytest.approx(25)
     assert found["Recordings", "largest difference of outputs", "trained", "mean difference"] == pytest.approx(0.2)
-    assert "of 100 outputs" in rows_of(rows)["Deviation", alone, "trained", "count"]["note"]
+    assert "of 100 outputs" in rows_of(rows)["Outputs that differ", alone, "trained", "count"]["note"]
 
 
 def test_the_reach_of_every_layer_is_that_of_the_network():

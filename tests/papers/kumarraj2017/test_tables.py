@@ -269,7 +269,7 @@ def test_scales_are_compared_with_the_mean_of_all():
         ("trained on all", "all - 512", of_all - alone),
         ("together", "all - 512 alone", both - alone),
     ):
-        assert found["Paired, scales", row, column, "AP difference"]["value"] == pytest.approx(value)
+        assert found["Gain of scales", row, column, "AP difference"]["value"] == pytest.approx(value)
 
 
 def test_the_share_that_events_fill_counts_overlaps_once_and_classes_apart():

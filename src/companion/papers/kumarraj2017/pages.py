@@ -28,7 +28,8 @@ HEADS = {
     "Cross": ("trained", "heard"),
     "Controls": ("guess", "scored on"),
     "Scales": ("network", "heard in"),
-    "Deviation": ("window", "network"),
+    "Gain of scales": ("from", "systems"),
+    **dict.fromkeys(("Deviation", "Largest deviation", "Outputs that differ"), ("window", "network")),
     "Where": ("step", "network"),
     "Recordings": ("quantity", "network"),
     "Cost": ("recording", "quantity"),
@@ -45,7 +46,7 @@ class Page(page.Page):
     # --- one pass and the sliding window
 
     def layers(self) -> Shown:
-        """Fig. 2 (b): every layer with its filters and what it leaves of 1280 frames."""
+        """Fig. 2 (b): every layer with its filters and what it leaves of 1280 frames, folded."""
         lines, frames, bands = [], EXAMPLE, 128
         for number, filters in enumerate(FILTERS, 1):
             frames, bands = frames // 2, bands // 2
@@ -59,9 +60,10 @@ class Page(page.Page):
         ]
         table = pd.DataFrame(lines, columns=["layer", "what it does", "filters × steps × bands"])
         count = sum(parameter.numel() for parameter in WLER(10).parameters())
-        return plain_table(
+        found = plain_table(
             table, f"N_W on {EXAMPLE} frames: {segments} segments, one every {HOP} frames; {count:,} parameters"
         )
+        return folded("Layer by layer", found)
 
     def reach(self) -> Shown:
         """Layer by layer, how far beyond its segment a value hears."""
@@ -126,6 +128,14 @@ class Page(page.Page):
         effects = [name for name in dict.fromkeys(kept["column"]) if name != "together"]
         lines = {name: {row: f"[Cross, effects | {row} | {name} | AP difference]" for row in names} for name in effects}
         return self.differences(lines, "difference of MAP, points", scale=100)
+
+    def wild(self) -> Shown:
+        """Table II, folded: what is claimed of it stands among the claims."""
+        return folded("Table II: tested in the wild", self.grid("Table II (AudioSet test)", "Tested in the wild"))
+
+    def scales(self) -> Shown:
+        """What several window lengths add, folded."""
+        return folded("What several window lengths add", self.table("Gain of scales", "All four against each alone"))
 
     def class_ap(self) -> Shown:
         """AP of every class on both tests, folded."""

@@ -154,11 +154,11 @@ def deviation_rows(rows: Rows, name: str, found: Sequence[Mapping[str, NDArray[A
         row = WORDS[window]
         rows.add("Deviation", row, name, "mean difference", mean([one["mean"][:, i] for one in found]))
         largest = max(float(one["largest"][:, i].max()) for one in found)
-        rows.add("Deviation", row, name, "largest difference", bare(largest, **counts))
+        rows.add("Largest deviation", row, name, "largest difference", bare(largest, **counts))
         differ = sum(float(one["differ"][:, i].sum()) for one in found)
         of_all = sum(float(one["segments"].sum()) for one in found)
         note = f"of {of_all:.0f} outputs of segments, by more than {SAME:g}"
-        rows.add("Deviation", row, name, "count", bare(differ, **counts), note)
+        rows.add("Outputs that differ", row, name, "count", bare(differ, **counts), note)
     for step in range(COLUMNS):
         relative = mean([one["steps"][:, step] for one in found])
         rows.add("Where", f"step {step + 1} of {COLUMNS}", name, "relative difference", relative)

@@ -292,9 +292,9 @@ def scale_rows(rows: Rows, test: TestSet, scales: Sequence[int]) -> None:
         of_all, alone = (judge.mean(scale_system(how, n_fft)) for how in ("all", "one"))
         judge.value("Scales", "trained on all", f"{n_fft} alone", of_all)
         judge.value("Scales", f"trained on {n_fft}", f"{n_fft} alone", alone)
-        judge.gain("Paired, scales", "mean of all", f"all - {n_fft} of all", both - of_all)
-        judge.gain("Paired, scales", "trained on all", f"all - {n_fft}", of_all - alone)
-        judge.gain("Paired, scales", "together", f"all - {n_fft} alone", both - alone)
+        judge.gain("Gain of scales", "mean of all", f"all - {n_fft} of all", both - of_all)
+        judge.gain("Gain of scales", "trained on all", f"all - {n_fft}", of_all - alone)
+        judge.gain("Gain of scales", "together", f"all - {n_fft} alone", both - alone)
 
 
 def scale_system(trained: str, n_fft: int) -> System:
