@@ -256,7 +256,7 @@ def test_every_second_segment_and_the_highest_of_those():
 
 
 def test_scales_are_compared_with_the_mean_of_all():
-    quality = {published(US, WLER): 2.0, tables.scale_system("all", 512): 1.0, tables.scale_system("one", 512): 0.2}
+    quality = {tables.scale_system("all"): 2.0, tables.scale_system("all", 512): 1.0, tables.scale_system("one", 512): 0.2}
     test, rows = made_up(systems=list(quality), quality=quality.get), Rows()
     tables.scale_rows(rows, test, (512,))
     found = rows_of(rows)

@@ -138,6 +138,16 @@ def test_a_scale_alone_is_a_network_of_its_own_and_its_part_of_the_mean_another(
         assert (one["value"] == 1.0, of_all["value"] == 1.0) == (alone, not alone)
 
 
+def test_scales_are_compared_over_the_seeds_that_networks_of_one_scale_have(task):
+    """Right with the first seed alone, in all scales: of two seeds it would be no more than half of the difference."""
+    found = rows_of(urban.compute(task(
+        lambda network, how, tested: (network.seed, network.scales) == (0, (512, 2048))
+    )).rows)  # fmt: skip
+    both = found["Scales", "trained on all", "mean of all", "AP"]
+    assert (both["value"], both["n_seeds"]) == (1.0, 1)
+    assert found["Gain of scales", "together", "all - 512 alone", "AP difference"]["n_seeds"] == 1
+
+
 def test_one_scale_has_as_many_steps_as_all():
     s = TRAINING.model_copy(update={"epochs": 5, "patience": 2, "scales": (512, 1024, 2048, 4096)})
     alone = one_scale(s, 2048)
@@ -174,3 +184,4 @@ def test_parts_are_every_network_once():
     listed = experiment.parts["network"].each(PROFILES["paper"], 0)
     assert len(listed) == len({tuple(one.items()) for one in listed}) == 3 * 2 * 2
     assert len(experiment.parts["single"].each(PROFILES["paper"], 0)) == 3 * 4
+    assert len(experiment.parts["single"].each(PROFILES["esc50"], 0)) == 4

@@ -286,7 +286,7 @@ def scale_rows(rows: Rows, test: TestSet, scales: Sequence[int]) -> None:
     What lies between the first two is the mean of outputs; what lies between the last two is the larger training set.
     """
     judge = Judge(rows, test)
-    both = judge.mean(published(US, WLER))
+    both = judge.mean(scale_system("all"))
     judge.value("Scales", "trained on all", "mean of all", both)
     for n_fft in scales:
         of_all, alone = (judge.mean(scale_system(how, n_fft)) for how in ("all", "one"))
@@ -297,6 +297,6 @@ def scale_rows(rows: Rows, test: TestSet, scales: Sequence[int]) -> None:
         judge.gain("Gain of scales", "together", f"all - {n_fft} alone", both - alone)
 
 
-def scale_system(trained: str, n_fft: int) -> System:
-    """WLER with care, trained on ``all`` scales or ``one``, and heard in one."""
-    return (US, SHOWN[0], f"{n_fft} of {trained}")
+def scale_system(trained: str, n_fft: int | None = None) -> System:
+    """WLER with care, trained on ``all`` scales or ``one``, and heard in one or, without a number, in all of them."""
+    return (US, SHOWN[0], f"{n_fft or 'mean'} of {trained}")

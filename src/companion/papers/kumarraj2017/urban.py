@@ -76,6 +76,7 @@ class UrbanSettings(Settings):
         training: How all networks are trained.
         n_seeds: Seeds of the weights, the order of batches and dropout, the same for all networks.
         single: Window lengths that WLER is also trained on alone, with as many steps as on all.
+        n_single_seeds: Seeds of these, the first of ``n_seeds``.
         share_from: Seconds of the shortest test recordings that are told apart by the share that their events fill:
             those that can be filled as little as any.
     """
@@ -84,6 +85,7 @@ class UrbanSettings(Settings):
     training: TrainSettings
     n_seeds: int = 1
     single: tuple[int, ...] = ()
+    n_single_seeds: int = 1
     share_from: float = 0.0
 
 
@@ -124,6 +126,7 @@ PROFILES: Mapping[str, UrbanSettings] = {
         training=TrainSettings(),
         n_seeds=3,
         single=(512, 1024, 2048, 4096),
+        n_single_seeds=3,
     ),
 }  # fmt: skip
 
@@ -207,7 +210,7 @@ def test_set(task: Task, item: str, seeds: Sequence[int]) -> TestSet:
                 found[US, shown, heard] = [scored(said(task, US, shown, heard, name, seed)) for seed in seeds]
             step = settings.training.test_hop // HOP
             found[US, shown, ALIKE] = [alike(one, step) for one in found[US, shown, HEARD[0]]]
-        add_scales(task, found, seeds)
+        add_scales(task, found, seeds[: settings.n_single_seeds])
     clips = fold_features(corpus, TEST, settings.training.scales[0], task.work.n_jobs).clips
     return TestSet(item, clips, classes, weak_labels(clips, classes), found, corpus.author_of)
 
@@ -216,9 +219,11 @@ test_set.__test__ = False  # type: ignore[attr-defined]
 
 
 def add_scales(task: Task, found: dict[System, list[Scored]], seeds: Sequence[int]) -> None:
-    """What WLER says in each scale, trained on all and on that alone."""
+    """What WLER says in all scales and in each, trained on all and on that alone."""
     settings: UrbanSettings = task.settings
     shown, heard = KINDS["WLER"]
+    if settings.single:
+        found[scale_system("all")] = found[published(US, "WLER")][: len(seeds)]
     for n_fft in settings.single:
         number, alone = settings.training.scales.index(n_fft), one_scale(settings.training, n_fft)
         of_all = [said(task, US, shown, heard, "clean", seed)["recording"][number] for seed in seeds]
@@ -287,7 +292,7 @@ experiment = Experiment(
             ],
         ),
         "single": Part(
-            single, lambda s, seed: [{"n_fft": n, "seed": seed + i} for i in range(s.n_seeds) for n in s.single]
+            single, lambda s, seed: [{"n_fft": n, "seed": seed + i} for i in range(s.n_single_seeds) for n in s.single]
         ),
     },
 )
