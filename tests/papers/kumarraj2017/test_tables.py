@@ -256,7 +256,8 @@ def test_every_second_segment_and_the_highest_of_those():
 
 
 def test_scales_are_compared_with_the_mean_of_all():
-    quality = {tables.scale_system("all"): 2.0, tables.scale_system("all", 512): 1.0, tables.scale_system("one", 512): 0.2}
+    systems = (tables.scale_system("all"), tables.scale_system("all", 512), tables.scale_system("one", 512))
+    quality = dict(zip(systems, (2.0, 1.0, 0.2), strict=True))
     test, rows = made_up(systems=list(quality), quality=quality.get), Rows()
     tables.scale_rows(rows, test, (512,))
     found = rows_of(rows)
