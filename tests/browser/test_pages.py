@@ -132,3 +132,13 @@ def test_the_scorecard_sorts_searches_and_leads_to_a_row(opened):
     before = page.locator("#account tbody tr").count()
     page.fill(".dt-search input", "C146")
     assert page.locator("#account tbody tr").count() < before
+
+
+def test_figures_are_one_verdict_among_those_that_the_scorecard_filters_by(opened):
+    page = opened("scorecard.html")
+    page.wait_for_selector(".dtsp-searchPane", state="attached", timeout=10_000)
+    verdicts = page.locator(".dtsp-searchPane").nth(1).locator("tbody tr").evaluate_all(
+        "lines => lines.map(line => line.querySelector('.dtsp-name').textContent)"
+    )  # fmt: skip
+    assert "holds" in verdicts
+    assert [one for one in verdicts if one.startswith("drawn")] == ["drawn"]

@@ -39,7 +39,8 @@ const address = URL.createObjectURL(new Blob([bytes("{js}")], {{type: "text/java
 const {{default: DataTable, set_or_remove_dark_class}} = await import(address);
 set_or_remove_dark_class();
 const panes = {{columns: {panes}, layout: "columns-3", initCollapsed: true, controls: false}};
-new DataTable("#{table}", {{paging: false, order: [], autoWidth: false, columnDefs: [{{visible: false, targets: 1}}],
+new DataTable("#{table}", {{paging: false, order: [], autoWidth: false, columnDefs: [{{visible: false, targets: 1}},
+  {{targets: 5, searchPanes: {{orthogonal: {{display: "filter", filter: "filter", search: "filter", sort: "filter"}}}}}}],
   layout: {{topStart: "info", topEnd: "search", top2: {{searchPanes: panes}}}}}});
 for (const input of document.querySelectorAll("input.dtsp-search")) input.setAttribute("aria-label", input.title);
 document.getElementById(location.hash.slice(1))?.scrollIntoView();
@@ -152,9 +153,12 @@ def _line(row: dict[str, Any]) -> str:
     rule = f"<p>{escape(row['criterion'])}</p><p>{escape(row['where'])}</p>"
     rule = f"<details><summary>criterion</summary>{rule}</details>{changed_note(row['changed'])}"
     what = f"{as_html(row['row'])} {as_html(row['column'])}{place}{rule}"  # panes list cells: the others hold a word
-    verdict = escape(row["verdict"] or "–")
-    cells = (short_names()[row["paper"]], what, escape(row["published"]), _measured(row), verdict, row["status"])
-    return f'<tr id="{row["id"]}"><th scope="row">{row["id"]}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    cells = (short_names()[row["paper"]], what, escape(row["published"]), _measured(row))
+    verdict = row["verdict"] or "–"
+    kind = "drawn" if verdict.startswith("drawn from") else verdict  # what the filter lists it under
+    shown = "".join(f"<td>{cell}</td>" for cell in cells)
+    shown += f'<td data-search="{escape(kind)}">{escape(verdict)}</td><td>{row["status"]}</td>'
+    return f'<tr id="{row["id"]}"><th scope="row">{row["id"]}</th>{shown}</tr>'
 
 
 def _measured(row: dict[str, Any]) -> str:
