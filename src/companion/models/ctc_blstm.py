@@ -12,7 +12,50 @@ from companion.models.gated import Recurrent
 DIRECTIONS = ("", "_reverse")
 
 
-class BoundaryNetwork(nn.Module):
+class RecurrentFrames(nn.Module):
+    """One bidirectional LSTM and an output for every frame: what networks of boundaries and of activity share."""
+
+    def __init__(
+        self,
+        n_outputs: int,
+        n_features: int,
+        units: int,
+        activation: str,
+        forget_bias: float,
+        generator: torch.Generator | None,
+    ) -> None:
+        super().__init__()
+        self.n_features, self.units, self.activation = n_features, units, activation
+        self.lstm = Recurrent(n_features, units, cell="lstm", activation=activation)
+        self.output = nn.Linear(2 * units, n_outputs)
+        for name, weight in self.lstm.cells.named_parameters():
+            if name.startswith("weight"):
+                for gate in weight.unflatten(0, (4, units)).unbind(0):  # each gate is a matrix of its own
+                    nn.init.xavier_uniform_(gate, generator=generator)
+            else:
+                weight.data.zero_()
+        for direction in DIRECTIONS:
+            self.lstm.cells.get_parameter(f"bias_ih_l0{direction}").data[units : 2 * units] = forget_bias
+            # PyTorch's second bias says nothing that the first does not; two that learn would double the rate
+            self.lstm.cells.get_parameter(f"bias_hh_l0{direction}").requires_grad_(False)
+        nn.init.xavier_uniform_(self.output.weight, generator=generator)
+        nn.init.zeros_(self.output.bias)
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """Outputs of every frame, in 32 bits. Shape: ``(B, T, F)`` to ``(B, T, V)``.
+
+        Raises:
+            ParameterError: The features are not those the network was made for, or there is no frame.
+        """
+        B, T, F = x.shape
+        if self.n_features != F or T == 0:
+            raise ParameterError(f"{T} frames of {F} features", expected=f"frames of {self.n_features} features")
+        with torch.autocast(x.device.type, enabled=False):
+            found: Tensor = self.output(self.lstm(x.float()))
+            return found
+
+
+class BoundaryNetwork(RecurrentFrames):
     """Log-probabilities of every token in every frame.
 
     All of it computes in 32 bits, under mixed precision too: in bfloat16 a memory stops growing long before the end
@@ -41,22 +84,8 @@ class BoundaryNetwork(nn.Module):
         forget_bias: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__()
-        self.n_classes, self.n_features, self.units, self.activation = n_classes, n_features, units, activation
-        self.lstm = Recurrent(n_features, units, cell="lstm", activation=activation)
-        self.output = nn.Linear(2 * units, 2 * n_classes + 1)
-        for name, weight in self.lstm.cells.named_parameters():
-            if name.startswith("weight"):
-                for gate in weight.unflatten(0, (4, units)).unbind(0):  # each gate is a matrix of its own
-                    nn.init.xavier_uniform_(gate, generator=generator)
-            else:
-                weight.data.zero_()
-        for direction in DIRECTIONS:
-            self.lstm.cells.get_parameter(f"bias_ih_l0{direction}").data[units : 2 * units] = forget_bias
-            # PyTorch's second bias says nothing that the first does not; two that learn would double the rate
-            self.lstm.cells.get_parameter(f"bias_hh_l0{direction}").requires_grad_(False)
-        nn.init.xavier_uniform_(self.output.weight, generator=generator)
-        nn.init.zeros_(self.output.bias)
+        super().__init__(2 * n_classes + 1, n_features, units, activation, forget_bias, generator)
+        self.n_classes = n_classes
 
     @property
     def architecture(self) -> dict[str, Any]:
@@ -78,8 +107,31 @@ class BoundaryNetwork(nn.Module):
         Raises:
             ParameterError: The features are not those the network was made for, or there is no frame.
         """
-        B, T, F = x.shape
-        if self.n_features != F or T == 0:
-            raise ParameterError(f"{T} frames of {F} features", expected=f"frames of {self.n_features} features")
-        with torch.autocast(x.device.type, enabled=False):
-            return functional.log_softmax(self.output(self.lstm(x.float())), -1)
+        return functional.log_softmax(self.outputs(x), -1)
+
+
+class ActivityNetwork(RecurrentFrames):
+    """Which classes sound in each frame: the same LSTM, and an output for every class.
+
+    Args:
+        n_classes, n_features, units, activation, forget_bias, generator: As for ``BoundaryNetwork``.
+
+    Source: Wang, Metze 2017, sections 1 and 3.2: the frame-wise classifier that networks of boundaries are compared
+    with, and begin with where they are pre-trained.
+    """
+
+    def __init__(
+        self,
+        n_classes: int = 17,
+        *,
+        n_features: int = 256,
+        units: int = 400,
+        activation: str = "relu",
+        forget_bias: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(n_classes, n_features, units, activation, forget_bias, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits. Shape: ``(B, T, F)`` to ``(B, T, n)``; raises as ``outputs``."""
+        return self.outputs(x)

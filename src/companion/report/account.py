@@ -38,9 +38,10 @@ document.head.append(style);
 const address = URL.createObjectURL(new Blob([bytes("{js}")], {{type: "text/javascript"}}));
 const {{default: DataTable, set_or_remove_dark_class}} = await import(address);
 set_or_remove_dark_class();
+const kind = "filter";  // what a cell is listed under: its attribute data-search, or else its words
 const panes = {{columns: {panes}, layout: "columns-3", initCollapsed: true, controls: false}};
 new DataTable("#{table}", {{paging: false, order: [], autoWidth: false, columnDefs: [{{visible: false, targets: 1}},
-  {{targets: 5, searchPanes: {{orthogonal: {{display: "filter", filter: "filter", search: "filter", sort: "filter"}}}}}}],
+  {{targets: 5, searchPanes: {{orthogonal: {{display: kind, filter: kind, search: kind, sort: kind}}}}}}],
   layout: {{topStart: "info", topEnd: "search", top2: {{searchPanes: panes}}}}}});
 for (const input of document.querySelectorAll("input.dtsp-search")) input.setAttribute("aria-label", input.title);
 document.getElementById(location.hash.slice(1))?.scrollIntoView();

@@ -85,6 +85,29 @@ class Sequences:
             sequence_nll(level, target, tolerance=tolerance, names=[f"{self.names[number]} from frame {start} on"])
 
 
+class FrameLabels:
+    """The same pieces as training examples with a label for every frame.
+
+    Args:
+        sequences: Pieces of recordings.
+        labels: 1 where a class sounds in a frame of a recording. Shape: ``(T, n)`` each.
+
+    Raises:
+        DataError: Labels and frames do not belong together.
+    """
+
+    def __init__(self, sequences: Sequences, labels: Sequence[NDArray[np.float32]]) -> None:
+        if [len(one) for one in labels] != [len(one) for one in sequences.features]:
+            raise DataError("labels of other frames than there are", expected="one for every frame of every recording")
+        self.sequences, self.labels, self.lengths = sequences, labels, sequences.lengths
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Shape: ``(B, T, F)`` and ``(B, T, n)``."""
+        chosen = [self.sequences.pieces[int(i)] for i in indices]
+        y = np.stack([self.labels[number][start:stop] for number, start, stop in chosen])
+        return self.sequences.batch(indices)[0], torch.from_numpy(y)
+
+
 @torch.inference_mode()
 def decode(network: nn.Module, features: Sequence[NDArray[np.float32]], fabric: Fabric) -> list[Tokens]:
     """Best paths of whole recordings, one at a time: what is heard beside a recording cannot matter.

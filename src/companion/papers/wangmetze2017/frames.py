@@ -43,7 +43,11 @@ class Grid(NamedTuple):
 
     def tokens(self, clip: Clip, classes: Sequence[str], n_frames: int) -> Tokens:
         """Boundaries of a clip, each in the frame whose middle is nearest. Shape: ``(L, 2)``."""
-        moved = [(max(0.0, e.onset + self.late), max(e.offset + self.late, 1e-3), e.label) for e in clip.strong]
+        return self.boundaries([(e.onset, e.offset, e.label) for e in clip.strong], classes, n_frames)
+
+    def boundaries(self, events: Sequence[Event], classes: Sequence[str], n_frames: int) -> Tokens:
+        """The same of any events, in seconds. Shape: ``(L, 2)``."""
+        moved = [(max(0.0, on + self.late), max(off + self.late, 1e-3), label) for on, off, label in events]
         return encode(moved, classes, self.rate, n_frames)
 
     def events(self, tokens: Tokens, classes: Sequence[str], n_frames: int) -> list[Event]:
@@ -51,6 +55,10 @@ class Grid(NamedTuple):
         found = pair(tokens, classes, self.rate, n_frames).events
         moved = [(max(0.0, onset - self.late), offset - self.late, label) for onset, offset, label in found]
         return [event for event in moved if event[0] < event[1]]
+
+    def times(self, n_frames: int) -> NDArray[np.float64]:
+        """Seconds of the middles of so many frames. Shape: ``(n_frames,)``."""
+        return self.first + np.arange(n_frames) / self.rate
 
     @property
     def late(self) -> float:

@@ -57,7 +57,15 @@ class NetworkSettings(Settings):
         return self.low_level_epochs if feature == LOW_LEVEL else self.epochs
 
 
-def train(work: Work, corpus: Dataset, frames: Kept, feature: str, settings: NetworkSettings, seed: int) -> Value:
+def train(
+    work: Work,
+    corpus: Dataset,
+    frames: Kept,
+    feature: str,
+    settings: NetworkSettings,
+    seed: int,
+    start: Kept | None = None,
+) -> Value:
     """Train on the training recordings until the last epoch; validation sets the learning rate, test nothing.
 
     Args:
@@ -67,19 +75,14 @@ def train(work: Work, corpus: Dataset, frames: Kept, feature: str, settings: Net
         feature: Its name.
         settings: Network and training.
         seed: Of weights and order.
+        start: What ``framewise.train_activity`` made, whose LSTM the network begins with; None for weights drawn anew.
 
     Returns:
         Value: What the network says at the end, ``tokens`` of all recordings one after the other, shape
         ``(sum of L, 2)``, and ``starts`` of each, shape ``(N + 1,)``; the ``curve`` among the facts.
     """
-    heard = Heard.of(corpus, frames, components=DIMENSIONS if feature == LOW_LEVEL else None)
-    learned = heard.fold(1)
-    examples = Sequences(
-        [heard.features[i] for i in learned],
-        [heard.tokens[i] for i in learned],
-        settings.length,
-        names=[corpus.clips[i].id for i in learned],
-    )
+    heard = heard_as(corpus, frames, feature)
+    examples = learned(heard, settings)
     examples.check(n_tokens(len(corpus.classes)), settings.tolerance)
     network = BoundaryNetwork(
         len(corpus.classes),
@@ -88,6 +91,9 @@ def train(work: Work, corpus: Dataset, frames: Kept, feature: str, settings: Net
         activation=settings.activation,
         generator=torch.Generator().manual_seed(seed),
     )
+    if start is not None:
+        lstm = {name: torch.from_numpy(np.array(start[f"lstm.{name}"])) for name in network.lstm.state_dict()}
+        network.lstm.load_state_dict(lstm)
     fabric = make_fabric(work.device)
     assert work.folder is not None
 
@@ -109,6 +115,22 @@ def train(work: Work, corpus: Dataset, frames: Kept, feature: str, settings: Net
     said = decode(fabric.setup_module(network).eval(), heard.features, fabric)
     return Value(
         {"tokens": np.concatenate(said), "starts": np.cumsum([0, *map(len, said)])}, {"curve": list(state.curve)}
+    )
+
+
+def heard_as(corpus: Dataset, frames: Kept, feature: str) -> Heard:
+    """A feature as networks hear it: low-level ones as their principal components."""
+    return Heard.of(corpus, frames, components=DIMENSIONS if feature == LOW_LEVEL else None)
+
+
+def learned(heard: Heard, settings: NetworkSettings) -> Sequences:
+    """Pieces of the training recordings."""
+    chosen = heard.fold(SPLITS["train"])
+    return Sequences(
+        [heard.features[i] for i in chosen],
+        [heard.tokens[i] for i in chosen],
+        settings.length,
+        names=[heard.corpus.clips[i].id for i in chosen],
     )
 
 
