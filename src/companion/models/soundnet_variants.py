@@ -7,7 +7,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from companion.models.gated import ACTIVATIONS, Recurrent
-from companion.models.soundnet import CONVOLUTIONS, Output, WaveformNet, n_maps, objects_among, trunk_layers
+from companion.models.soundnet import (
+    CONVOLUTIONS,
+    ConvLayer,
+    Output,
+    WaveformNet,
+    n_maps,
+    objects_among,
+    trunk_layers,
+)
 
 SAMPLE_RATE = 16_000
 """Hz."""
@@ -57,10 +65,15 @@ class Variant(WaveformNet):
     sample_rate = SAMPLE_RATE
     output: nn.Linear
 
-    def __init__(self, n_classes: int, n_objects: int | None, width: float) -> None:
+    def __init__(self, n_classes: int, n_objects: int | None, width: float, conv_normalised: bool) -> None:
         super().__init__()
         self.n_classes, self.n_objects, self.width = n_classes, objects_among(n_classes, n_objects), width
+        self.conv_normalised = conv_normalised
         self.trunk = trunk_layers(LOWER, POOLS, width)
+        if not conv_normalised:
+            for layer in self.trunk.values():
+                if isinstance(layer, ConvLayer):
+                    layer.register_module("bn", nn.Identity())
         self.maps = n_maps(LOWER["conv5"][0], width)
 
     def forward(self, x: Tensor) -> Output:
@@ -92,6 +105,8 @@ class SNF(Variant):
         activation: ``tanh`` or ``relu``.
         normalised: Batch normalisation in the fully connected layers, before their activation; the table has none.
         width: Factor on the feature maps of the convolutions.
+        conv_normalised: Batch normalisation in the convolutions, which the paper found essential; without it a
+            feature such as ``conv5-BN`` is ``conv5-linear``.
 
     Source: Wang and Metze 2017, section 2.2 and Table 2. How the convolutions are padded is not stated: as SoundNet's.
     """
@@ -105,8 +120,9 @@ class SNF(Variant):
         activation: str = "tanh",
         normalised: bool = False,
         width: float = 1.0,
+        conv_normalised: bool = True,
     ) -> None:
-        super().__init__(n_classes, n_objects, width)
+        super().__init__(n_classes, n_objects, width, conv_normalised)
         self.size, self.activation, self.normalised = size, activation, normalised
         for number in (1, 2, 3):
             below = self.maps if number == 1 else size
@@ -116,7 +132,7 @@ class SNF(Variant):
     @property
     def architecture(self) -> dict[str, Any]:
         """Arguments that make a network of the same layers."""
-        names = ("n_classes", "n_objects", "size", "activation", "normalised", "width")
+        names = ("n_classes", "n_objects", "size", "activation", "normalised", "width", "conv_normalised")
         return {name: getattr(self, name) for name in names}
 
 
@@ -124,7 +140,7 @@ class SNR(Variant):
     """SN-R: three bidirectional recurrent layers above ``pool5``.
 
     Args:
-        n_classes, n_objects, width: As for SN-F.
+        n_classes, n_objects, width, conv_normalised: As for SN-F.
         size: Units of each recurrent layer in each direction.
         cell: ``gru`` or ``lstm``.
         activation: Inside the cell: ``relu`` for features, ``tanh`` for the curves of Fig. 1.
@@ -143,8 +159,9 @@ class SNR(Variant):
         activation: str = "relu",
         normalised: bool = True,
         width: float = 1.0,
+        conv_normalised: bool = True,
     ) -> None:
-        super().__init__(n_classes, n_objects, width)
+        super().__init__(n_classes, n_objects, width, conv_normalised)
         self.size, self.cell, self.activation, self.normalised = size, cell, activation, normalised
         for number in (1, 2, 3):
             below = self.maps if number == 1 else 2 * size
@@ -154,5 +171,5 @@ class SNR(Variant):
     @property
     def architecture(self) -> dict[str, Any]:
         """Arguments that make a network of the same layers."""
-        names = ("n_classes", "n_objects", "size", "cell", "activation", "normalised", "width")
+        names = ("n_classes", "n_objects", "size", "cell", "activation", "normalised", "width", "conv_normalised")
         return {name: getattr(self, name) for name in names}
