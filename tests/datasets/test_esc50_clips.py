@@ -1,6 +1,7 @@
 """Clips dealt to training, validation and test: nobody is in two parts, here and in the polyphonic recordings."""
 
 from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from companion.checkout import event_table
 from companion.datasets.esc50 import ESC50
 from companion.datasets.esc50_clips import DealtClips
+from companion.datasets.esc50_mixtures import STEADY
 from companion.datasets.esc50_parts import deal_authors
 from companion.datasets.esc50_sequences import CLASSES, PARTS, deal, sequences
 from companion.errors import DataError
@@ -28,49 +30,35 @@ def authors(corpus, names):
     return {corpus.author_of.get(name, f"recording {name}") for name in names}
 
 
-def test_whoever_is_heard_in_the_polyphonic_recordings_is_dealt_as_if_there_were_no_others(cuts):
-    """On the real event table, without any sound."""
-    heard = [row for row in cuts if row.label in CLASSES or row.label in {"rain", "wind"}]
-    parts = deal(cuts)
-    assert set(parts) == {author_of(row) for row in cuts}
-    assert set(parts.values()) == set(PARTS)
-    again = deal([row for row in cuts if author_of(row) in {author_of(one) for one in heard}])
-    assert {name: parts[name] for name in again} == again
-
-
 def test_nobody_is_in_two_parts_and_parts_are_as_large_as_they_should_be(clips):
     counts = Counter(clip.fold for clip in clips.clips)
     assert np.array([counts[fold] for fold in (1, 2, 3)]) / 2000 == pytest.approx(list(PARTS.values()), abs=0.02)
     people = [authors(clips, {clip.recording for clip in clips.clips if clip.fold == fold}) for fold in (1, 2, 3)]
-    assert not (people[0] & people[1] or people[0] & people[2] or people[1] & people[2])
+    assert all(not one & other for one, other in combinations(people, 2))
     for fold in (1, 2, 3):
         assert {clip.label for clip in clips.clips if clip.fold == fold} == set(clips.classes)
 
 
 def test_no_training_clip_shares_somebody_with_a_polyphonic_recording_of_another_part(clips, cuts):
     made = sequences(clips.corpus, cuts, sizes={"train": 30, "validation": 30, "test": 30}, seed=3)
+    recording_of = {clip.id: clip.recording for clip in clips.clips}
     for fold in (1, 2, 3):
         mixed = {name for clip in made.clips if clip.fold == fold for name in clip.recording.split("+")}
-        beds = {
-            clips_by_id[name].recording
-            for clips_by_id in [{clip.id: clip for clip in clips.clips}]
-            for recipe in made.recipes.values()
-            if made.SPLITS[recipe.split] == fold
-            for name in recipe.bed.clips
-        }
+        recipes = [recipe for recipe in made.recipes.values() if made.SPLITS[recipe.split] == fold]
+        beds = {recording_of[name] for recipe in recipes for name in recipe.bed.clips}
         alone = {clip.recording for clip in clips.clips if clip.fold != fold}
         assert len(mixed | beds) > 20
         assert not authors(clips, mixed | beds) & authors(clips, alone)
 
 
-def test_the_polyphonic_recordings_are_dealt_as_before(cuts):
-    """Their parts are those of the classes that they hear, whoever else is dealt beside them."""
-    from companion.datasets.esc50_mixtures import STEADY
-
+def test_the_polyphonic_recordings_are_dealt_as_if_there_were_no_others(cuts):
+    """On the real event table, without any sound: their parts are those of the classes that they hear."""
     heard = [row for row in cuts if row.label in (*CLASSES, *STEADY)]
-    before, parts = deal_authors(heard, PARTS), deal(cuts)
-    assert {name: parts[name] for name in before} == before
-    assert len(parts) > len(before)
+    alone, parts = deal_authors(heard, PARTS), deal(cuts)
+    assert {name: parts[name] for name in alone} == alone
+    assert set(parts) == {author_of(row) for row in cuts}
+    assert len(parts) > len(alone)
+    assert set(parts.values()) == set(PARTS)
 
 
 def test_a_clip_without_an_author_is_refused(clips, cuts):

@@ -3,8 +3,8 @@
 Known, from the paper, its public training code and the reproduction notes: for every shard there is a list of video
 frames, one a line, and two files of 32-bit floats without a header, one row a frame in the order of the list: the
 probabilities of 1000 objects (``VGG16_IMNET_TRAIN_B%04d/prob``) and of 401 scenes (``VGG16_PLACES2_TRAIN_B%04d/prob``).
-The path of a frame is the first word of its line; its folder is the video, and frames of a video stand together. A video
-has up to four, five seconds apart, which belong to 3, 8, 13 and 18 s of its sound; a shorter video has fewer, and in
+The path of a frame is the first word of its line; its folder is the video, and frames of a video stand together. They
+are four at most, five seconds apart, and belong to 3, 8, 13 and 18 s of its sound; a shorter video has fewer, and in
 SoundNet's own training its sound and its labels were repeated up to 20 s.
 
 Open: the byte order (taken for little-endian), what further words of a line say, and whether the frame named last in a

@@ -1,9 +1,9 @@
 """Kullback-Leibler divergence from what a teacher says to what a network says, in nats.
 
 KL(t‖p) is the sum over classes of t · (log t − log p): what it costs to take the network's p for the teacher's t. The
-direction matters. A class that the teacher rules out costs nothing, whatever the network says of it, and its gradient is
-that of the other classes' shares alone; a class that the network rules out costs without bound where the teacher does
-not. So the network is drawn to cover all that the teacher thinks possible.
+direction matters. A class that the teacher rules out adds nothing, whatever the network says of it (what it gives away
+there is missing elsewhere); a class that the network rules out costs without bound where the teacher does not. So the
+network is drawn to cover all that the teacher thinks possible.
 
 Source: Wang, Metze 2017, section 3.1 (the sum over objects and scenes, nats per frame).
 """
@@ -60,6 +60,8 @@ def summed_kl(input: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
         ParameterError: Another number of softmaxes, or shapes that differ.
     """
     if len(input) != len(target) or not len(input):
-        raise ParameterError(f"{len(input)} softmaxes and {len(target)} of the teacher", expected="as many, at least one")
+        raise ParameterError(
+            f"{len(input)} softmaxes and {len(target)} of the teacher", expected="as many, at least one"
+        )
     total: Tensor = sum((frame_kl(a, b) for a, b in zip(input, target, strict=True)), torch.zeros(()))
     return total.mean()

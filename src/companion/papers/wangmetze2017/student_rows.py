@@ -47,9 +47,7 @@ def level(networks: Sequence[Kept], chosen: NDArray[np.bool_], units: Units) -> 
     return mean_score(np.stack([one["kl"][chosen].sum(1) for one in networks]), units)
 
 
-def checks_to(
-    curves: Mapping[str, Array], marginal: Array, uniform: Array, units: Units
-) -> dict[str, Linearised]:
+def checks_to(curves: Mapping[str, Array], marginal: Array, uniform: Array, units: Units) -> dict[str, Linearised]:
     """How many checks each network takes to a divergence that all of them reach.
 
     That is the one half way from the training marginal's to the lowest of the network that comes down least. Before its

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -72,11 +72,11 @@ class StudentSettings(Settings):
 
     def network(self, n_objects: int, n_scenes: int) -> Variant:
         """The network, with weights drawn by PyTorch's generator."""
-        shared = {"n_objects": n_objects, "size": self.size, "activation": self.activation}
+        shared: dict[str, Any] = {"n_objects": n_objects, "size": self.size, "activation": self.activation}
         shared |= {"width": self.width, "conv_normalised": self.conv_normalised}
         if self.kind == "SN-F":
-            return SNF(n_objects + n_scenes, **shared)  # type: ignore[arg-type]
-        return SNR(n_objects + n_scenes, cell=self.cell, normalised=self.normalised, **shared)  # type: ignore[arg-type]
+            return SNF(n_objects + n_scenes, **shared)
+        return SNR(n_objects + n_scenes, cell=self.cell, normalised=self.normalised, **shared)
 
     def spans(self, network: Variant, n_samples: int, clips: int) -> Spans:
         """Which outputs meet the target of each of some clips, one after the other."""
@@ -126,9 +126,7 @@ def train(
     weights = {f"weights.{name}": value.detach().cpu().numpy() for name, value in network.state_dict().items()}
     curve = [{name: value for name, value in line.items() if not name.startswith("clip ")} for line in state.curve]
     checks = np.array([[line[f"clip {i}"] for i in range(len(watched))] for line in state.curve])
-    return Value(
-        {"kl": found, "checks": checks, **weights}, {"curve": curve, "architecture": network.architecture}
-    )
+    return Value({"kl": found, "checks": checks, **weights}, {"curve": curve, "architecture": network.architecture})
 
 
 def loss_over(joined: Spans) -> Callable[[Output, Tensor], Tensor]:

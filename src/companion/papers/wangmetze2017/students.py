@@ -18,7 +18,7 @@ from companion.evaluation.intervals import interval
 from companion.evaluation.units import Units, units_of
 from companion.experiment import Experiment, Findings, Part, Task
 from companion.papers.wangmetze2017.listening import published_weights
-from companion.papers.wangmetze2017.student_rows import MARGINAL, checks_to, curve_lines, level, unheard, wide
+from companion.papers.wangmetze2017.student_rows import MARGINAL, UNIFORM, checks_to, curve_lines, level, unheard, wide
 from companion.papers.wangmetze2017.student_training import SPLITS, StudentSettings, train
 from companion.papers.wangmetze2017.teaching import content_targets, hear_clips, soundnet_targets
 from companion.profiles import Settings, changed
@@ -26,6 +26,7 @@ from companion.results.rows import Rows
 from companion.store import Kept
 
 KL, DIFFERENCE, CHECKS = "KL sum, nats/frame", "KL difference, nats/frame", "checks"
+UNHEARD = "Predictions that hear nothing"
 MEASURED = ("validation", "test")
 
 NETWORKS: Mapping[str, Mapping[str, Any]] = {
@@ -181,8 +182,7 @@ def compute(task: Task) -> Findings:
         head_rows(rows, split, learned, chosen, units)
         if split == "validation":
             curves = {name: np.stack([one["checks"] for one in learned[name]]) for name in s.networks}
-            known = [constants[name][chosen] for name in constants]
-            check_rows(rows, checks_to(curves, *known, units))
+            check_rows(rows, checks_to(curves, constants[MARGINAL][chosen], constants[UNIFORM][chosen], units))
     lines = [
         line
         for name, kept in learned.items()
@@ -190,7 +190,9 @@ def compute(task: Task) -> Findings:
         for line in curve_lines(name, seed, one)
     ]
     tables = {"kl_curves": wide(lines, s.networks), "checks": pd.DataFrame(lines)}
-    return Findings(rows, tables, words(clips, lesson), len({clip.recording for clip in clips.clips}), task.seeds(s.n_seeds))
+    return Findings(
+        rows, tables, words(clips, lesson), len({clip.recording for clip in clips.clips}), task.seeds(s.n_seeds)
+    )
 
 
 def words(clips: Dataset, lesson: Lesson) -> str:
@@ -211,20 +213,18 @@ def level_rows(rows: Rows, split: str, found: Mapping[str, Linearised], fixed: M
         gain = interval(one - fixed[MARGINAL], difference=True)
         rows.add("Paired", f"{row_of(name)[1]} - {MARGINAL}", split, DIFFERENCE, gain)
     for name, one in fixed.items():
-        rows.add("Predictions that hear nothing", name, split, KL, interval(one, bounds=(0, np.inf)))
+        rows.add(UNHEARD, name, split, KL, interval(one, bounds=(0, np.inf)))
     pairs = {("SN-R LSTM", "SN-R GRU"), *((name, CHANGES[name][0]) for name in found if name in CHANGES)}
-    for one, other in sorted(pairs):
-        if one in found and other in found:
-            apart = found[one] - same_seeds(found[other], len(found[one].by_seed))
+    for name, other in sorted(pairs):
+        if name in found and other in found:
+            apart = found[name] - same_seeds(found[other], len(found[name].by_seed))
             difference = interval(apart, difference=True)
-            rows.add("Paired", f"{row_of(one)[1]} - {row_of(other)[1]}", split, DIFFERENCE, difference)
+            rows.add("Paired", f"{row_of(name)[1]} - {row_of(other)[1]}", split, DIFFERENCE, difference)
 
 
 def same_seeds(statistic: Linearised, count: int) -> Linearised:
     """The statistic of the first seeds: a variant is compared with the network of the same weights and order."""
-    return Linearised(
-        statistic.by_seed[:count], statistic.influence[:count], statistic.units, statistic.degrees
-    )
+    return Linearised(statistic.by_seed[:count], statistic.influence[:count], statistic.units, statistic.degrees)
 
 
 def head_rows(

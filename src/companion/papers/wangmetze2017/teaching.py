@@ -109,9 +109,7 @@ def content_targets(work: Work, corpus: Dataset, sure: float) -> Value:
     objects = sure * np.eye(len(classes)) + (1 - sure) * rest
     scenes = sure * np.eye(len(kinds)) + (1 - sure) / len(kinds)
     label = np.array([classes.index(str(clip.label)) for clip in corpus.clips])
-    return Value(
-        {"objects": objects[label].astype(np.float32), "scenes": scenes[kind_of[label]].astype(np.float32)}
-    )
+    return Value({"objects": objects[label].astype(np.float32), "scenes": scenes[kind_of[label]].astype(np.float32)})
 
 
 def spans(times: NDArray[np.float64], targets: Sequence[float], half: float | None) -> list[tuple[int, int]]:
@@ -174,7 +172,11 @@ class Excerpts:
         return [int(self._round(number)[place]) for number, place in rounds]
 
     def make(self, epoch: int, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """A waveform as the network hears it, and a target for each of its clips. Shape: ``(n_clips × n,)``, ``(n_clips, C)``."""
+        """A waveform as the network hears it, and what the teacher says of each of its clips.
+
+        Shape:
+            ``(n_clips × n,)`` and ``(n_clips, C)``
+        """
         chosen = self.clips(epoch, index)
         return scaled(self.samples[chosen]).ravel(), self.targets[chosen]
 

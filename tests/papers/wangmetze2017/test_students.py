@@ -1,0 +1,153 @@
+"""The chapter on SN-F and SN-R: names are the networks that they say, and rows are what was planted."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import rel_entr
+
+from companion.evaluation.units import Units
+from companion.models.soundnet_variants import SNF, SNR
+from companion.papers.wangmetze2017 import students
+from companion.papers.wangmetze2017.student_rows import MARGINAL, UNIFORM, checks_to, first_below, unheard
+from companion.store import Value
+from papers.wangmetze2017.lessons import FOLDS, OBJECTS, SCENES, clips_of, kept, with_noise
+
+
+def test_each_name_is_a_network_that_differs_in_what_it_says():
+    settings = students.PROFILES["demo"]
+    built = {name: students.student(settings, name) for name in (*students.NETWORKS, *students.CHANGES)}
+    networks = {name: one.network(OBJECTS, SCENES) for name, one in built.items()}
+    assert [type(networks[name]) for name in students.NETWORKS] == [SNF, SNR, SNR]
+    assert [networks[name].cell for name in ("SN-R GRU", "SN-R LSTM")] == ["gru", "lstm"]
+    for name, (base, change) in students.CHANGES.items():
+        apart = {key for key, value in built[name] if value != getattr(built[base], key)}
+        assert apart == set(change), name
+    norms = [
+        sum(isinstance(module, torch.nn.BatchNorm1d) for module in networks[name].modules())
+        for name in ("SN-F", "SN-F without batch normalisation")
+    ]
+    assert norms == [5, 0]
+    assert {networks[name].activation for name in students.NETWORKS} == {"tanh"}
+
+
+def test_the_marginal_is_the_best_constant_on_training_and_uniform_is_the_entropy_that_is_missing():
+    _, teacher = clips_of()
+    found = unheard(teacher, FOLDS)
+    rng = np.random.default_rng(0)
+    there = FOLDS == 1
+    for _ in range(20):
+        constants = [rng.dirichlet(np.ones(size)) for size in (OBJECTS, SCENES)]
+        other = sum(
+            rel_entr(teacher[name][there].astype(float), one).sum(1)
+            for name, one in zip(("objects", "scenes"), constants, strict=True)
+        )
+        assert found[MARGINAL][there].mean() < other.mean()
+    entropy = sum(-(p * np.log(p)).sum(1) for p in (teacher["objects"].astype(float), teacher["scenes"].astype(float)))
+    np.testing.assert_allclose(found[UNIFORM], np.log(OBJECTS * SCENES) - entropy, rtol=1e-4)
+    disturbed = unheard(with_noise(*clips_of(), 3)[1], FOLDS)
+    np.testing.assert_array_equal(disturbed[MARGINAL][FOLDS == 2], found[MARGINAL][FOLDS == 2])
+
+
+def test_a_level_is_first_reached_on_the_line_between_two_checks():
+    curves = np.array([[8.0, 6.0, 5.0, 5.5, 4.0], [8.0, 7.0, 7.0, 7.0, 7.0], [3.0, 5.0, 5.0, 5.0, 5.0]])
+    assert first_below(curves, np.array([5.5, 5.5, 5.5])).tolist() == [1.5, 5.0, 0.0]
+    assert first_below(curves[:1], np.array([4.0])).tolist() == [4.0]
+
+
+def test_checks_are_counted_to_half_way_between_the_marginal_and_the_last_of_the_networks():
+    """Two networks fall in straight lines from 8 (uniform); the marginal is 6, the slower ends at 4: half way is 5."""
+    units = Units([f"r{i}" for i in range(30)])
+    fast, slow = np.array([5.0, 2.0, 2.0, 2.0]), np.array([7.0, 6.0, 5.0, 4.0])
+    curves = {name: np.repeat(line[None, :, None], 30, 2) for name, line in (("fast", fast), ("slow", slow))}
+    found = checks_to(curves, np.full(30, 6.0), np.full(30, 8.0), units)
+    assert found["fast"].by_seed == pytest.approx([1.0])
+    assert found["slow"].by_seed == pytest.approx([3.0])
+    assert np.abs(found["slow"].influence).max() < 1e-9  # clips that are all alike leave no doubt
+
+
+@pytest.fixture
+def found(monkeypatch, tmp_path):
+    """Findings from planted networks, whose divergence on every clip is given by name and seed."""
+    made = {"SN-F": 1.0, "SN-R GRU": 0.8, "SN-R LSTM": 0.9, "SN-F without decay": 1.1}
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path))
+    clips = 20
+
+    def planted(task, name, seed):
+        corpus, rng = task.inputs["corpus"], np.random.default_rng(0)
+        common = rng.uniform(0.0, 0.2, (len(corpus.clips), 2))  # the same for all networks
+        n_val = int((students.lesson_of(task).folds == 2).sum())
+        kl = common + made[name] / 2 + 0.01 * seed
+        falling = np.linspace(1.4, 2 * made[name], 4)[:, None] * np.ones(n_val)
+        curve = [{"epoch": i + 1, "loss": 3.0 + i, "validation": float(falling[i].mean()), "lr": 0.1} for i in range(4)]
+        return kept(Value({"kl": kl, "checks": falling}, {"curve": curve}))
+
+    monkeypatch.setattr(students, "network_of", planted)
+    lesson = clips_of(n=clips)
+
+    def compute(**values):
+        made.update(values.pop("made", {}))
+        changes = {"variants": ["SN-F without decay"], "n_seeds": 2, "clips_per_class": 5}
+        task, _ = students.experiment.task("demo", device="cpu", changes=changes)
+        n = len(task.inputs["corpus"].clips)
+        folds = np.array([clip.fold for clip in task.inputs["corpus"].clips])
+        teacher = students.Lesson(lesson[0], clips_of(n=n)[1], np.maximum(folds - 2, 1))
+        monkeypatch.setattr(students, "lesson_of", lambda task: teacher)
+        done = students.compute(task)
+        rows = {(line["item"], line["row"], line["column"]): line for line in done.rows.lines}
+        return rows, done, n
+
+    return compute
+
+
+def test_rows_are_what_was_planted(found):
+    rows, done, _ = found()
+    for split in ("validation", "test"):
+        levels = {name: rows["Fig1/text", row, split]["value"] for name, row in students.ROWS.items()}
+        assert levels["SN-F"] - levels["SN-R GRU"] == pytest.approx(0.2)
+        lstm = rows["Paired", "SN-R LSTM epoch 300 - SN-R GRU epoch 300", split]
+        assert lstm["value"] == pytest.approx(0.1)
+        parts = [
+            rows["Objects and scenes", "SN-R GRU epoch 300", f"{head}, {split}"]["value"]
+            for head in ("objects", "scenes")
+        ]
+        assert sum(parts) == pytest.approx(levels["SN-R GRU"])
+        # one seed of the variant is compared with the same seed of SN-F, not with the mean of both
+        assert rows["Paired", "SN-F without decay - SN-F (tanh) epoch 175", split]["value"] == pytest.approx(0.1)
+        marginal = rows["Predictions that hear nothing", MARGINAL, split]["value"]
+        gain = rows["Paired", f"SN-F (tanh) epoch 175 - {MARGINAL}", split]["value"]
+        assert gain == pytest.approx(levels["SN-F"] - marginal)
+    table = done.tables["kl_curves"]
+    assert list(table) == ["seed", "check", "SN-F", "SN-R GRU", "SN-R LSTM"]
+    assert len(table) == 2 * 4
+    assert table[table["check"] == 4][["SN-F", "SN-R GRU"]].to_numpy().tolist() == [[2.0, 1.6]] * 2
+    long = done.tables["checks"]
+    assert set(long["network"]) == {*students.NETWORKS, "SN-F without decay"}
+    assert sorted(set(long["training KL"])) == [3, 4, 5, 6]
+
+
+def test_exchanged_networks_exchange_the_sign_of_their_difference(found):
+    rows, _, _ = found()
+    before = rows["Paired", "SN-R LSTM epoch 300 - SN-R GRU epoch 300", "test"]["value"]
+    rows, _, _ = found(made={"SN-R GRU": 0.9, "SN-R LSTM": 0.8})
+    assert rows["Paired", "SN-R LSTM epoch 300 - SN-R GRU epoch 300", "test"]["value"] == pytest.approx(-before)
+
+
+def test_the_first_three_of_five_folds_of_generated_clips_teach():
+    task, _ = students.experiment.task("demo", device="cpu", changes={"clips_per_class": 5})
+    lesson, clips = students.lesson_of(task), task.inputs["corpus"].clips
+    assert {(clip.fold, int(part)) for clip, part in zip(clips, lesson.folds, strict=True)} == {
+        (1, 1), (2, 1), (3, 1), (4, 2), (5, 3),
+    }  # fmt: skip
+    by_part = [{c.recording for c, p in zip(clips, lesson.folds, strict=True) if p == part} for part in (1, 2, 3)]
+    assert not by_part[0] & by_part[1] | by_part[1] & by_part[2]
+
+
+def test_a_part_is_made_for_every_network_of_a_profile():
+    for settings in students.PROFILES.values():
+        listed = list(students.experiment.parts["network"].each(settings, 5))
+        assert (
+            len(listed)
+            == len({*map(str, listed)})
+            == len(settings.networks) * settings.n_seeds + len(settings.variants) * settings.n_variant_seeds
+        )
+        assert min(index["seed"] for index in listed) == 5
