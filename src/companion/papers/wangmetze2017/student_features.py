@@ -12,6 +12,9 @@ from companion.models.soundnet_variants import SAMPLE_RATE
 from companion.papers.wangmetze2017.student_training import student_of
 from companion.store import Kept, Value, Work
 
+STUDENTS = {"SN-F": "SN-F", "SN-R": "SN-R GRU with ReLU"}
+"""Network of each of Table 4's names, as the chapter on students calls it: SN-R for features has ReLU in its cells."""
+
 
 def hear_student(work: Work, corpus: Dataset, student: Kept, layer: str) -> Value:
     """A layer of a trained student, of every recording.
@@ -58,6 +61,6 @@ def named(feature: str) -> tuple[str, str]:
     ('SN-R', 'gru1-BN')
     """
     network, _, layer = feature.rpartition(" ")
-    if network not in ("SN-F", "SN-R"):
+    if network not in STUDENTS:
         raise ParameterError(f"no feature {feature!r} of a student", expected="SN-F or SN-R and a layer: SN-F fc1")
     return network, layer
