@@ -220,13 +220,9 @@ def test_layers_of_students_are_read_off_the_network_that_table_4_names(monkeypa
         assert frames.facts == {"rate": 10.0, "first": SNF().frame_times("pool5", 1)[0]}
         assert [len(part) for part in np.split(frames["frames"], frames["starts"][1:-1])] == [60] * 8
         alone, _ = students.experiment.task("demo", device="cpu", changes=changes["taught"])
-        assert (
-            students.network_of(alone, name, 0).receipt
-            == ctc.students.network_of(ctc.student_task(task), name, 0).receipt
-        )
-        assert students.network_of(alone, name, 0).facts["architecture"].get("activation") == (
-            "relu" if "ReLU" in name else "tanh"
-        )
+        own = students.network_of(alone, name, 0)
+        assert own.receipt == students.network_of(ctc.student_task(task), name, 0).receipt
+        assert own.facts["architecture"]["activation"] == ("relu" if "ReLU" in name else "tanh")
     assert {ctc.ROWS[feature] for feature in changes["features"]} == {"SN-F pool5 256", "SN-R gru1-BN 200"}
 
 
