@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from companion.models.gated import ACTIVATIONS, Recurrent
@@ -37,7 +38,9 @@ class FullLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: ``(B, C, T)`` to ``(B, C', T)``."""
-        return ACTIVATIONS[self.activation](self.bn(self.linear(x.transpose(1, 2)).transpose(1, 2)))
+        with torch.autocast(x.device.type, enabled=False):
+            linear = self.linear(x.float().transpose(1, 2)).transpose(1, 2)
+            return ACTIVATIONS[self.activation](self.bn(linear))
 
 
 class RecurrentLayer(nn.Module):
@@ -51,8 +54,9 @@ class RecurrentLayer(nn.Module):
 
     def stages(self, x: Tensor) -> tuple[Tensor, ...]:
         """After the cells and, where there is one, after batch normalisation. Shape: ``(B, 2 × size, T)`` each."""
-        found: Tensor = self.recurrent(x.transpose(1, 2)).transpose(1, 2)
-        return (found,) if self.bn is None else (found, self.bn(found))
+        with torch.autocast(x.device.type, enabled=False):
+            found: Tensor = self.recurrent(x.float().transpose(1, 2)).transpose(1, 2)
+            return (found,) if self.bn is None else (found, self.bn(found))
 
     def forward(self, x: Tensor) -> Tensor:
         """What is handed on. Shape: ``(B, C, T)`` to ``(B, 2 × size, T)``."""
@@ -60,7 +64,11 @@ class RecurrentLayer(nn.Module):
 
 
 class Variant(WaveformNet):
-    """What SN-F and SN-R share: a trunk to ``pool5`` at 10 Hz, layers above it, one output layer for both softmaxes."""
+    """What SN-F and SN-R share: a trunk to ``pool5`` at 10 Hz, layers above it, one output layer for both softmaxes.
+
+    Everything above ``pool5`` computes in 32 bits, under mixed precision too: a recurrent layer's memory would stop
+    growing in bfloat16, and log-probabilities of a thousand classes would be rounded by more than networks differ.
+    """
 
     sample_rate = SAMPLE_RATE
     output: nn.Linear
@@ -80,7 +88,9 @@ class Variant(WaveformNet):
         """Objects and scenes, ten times a second. Shape: ``(B, N)`` to ``(B, T, 1000)`` and ``(B, T, 401)``."""
         B, N = x.shape
         top = self.top
-        both = self.output(self.features(x, [top])[top]).float()
+        hidden = self.features(x, [top])[top]
+        with torch.autocast(x.device.type, enabled=False):
+            both = self.output(hidden.float())
         objects, scenes = both.split([self.n_objects, self.n_classes - self.n_objects], dim=2)
         return Output(objects.log_softmax(2), scenes.log_softmax(2))
 

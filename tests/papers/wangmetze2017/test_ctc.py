@@ -17,6 +17,7 @@ from companion.models.soundnet_variants import SNF
 from companion.papers.wangmetze2017 import ctc, students
 from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
 from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
+from companion.papers.wangmetze2017.student_features import hear_student
 from companion.store import Kept, Value, Work
 
 CLASSES = ("bark", "drum")
@@ -222,6 +223,8 @@ def test_layers_of_students_are_read_off_the_network_that_table_4_names(monkeypa
         alone, _ = students.experiment.task("demo", device="cpu", changes=changes["taught"])
         own = students.network_of(alone, name, 0)
         assert own.receipt == students.network_of(ctc.student_task(task), name, 0).receipt
+        alike = task.keep(hear_student, task.inputs["corpus"], own, feature.split()[1])
+        assert alike.receipt == frames.receipt
         assert own.facts["architecture"]["activation"] == ("relu" if "ReLU" in name else "tanh")
     assert {ctc.ROWS[feature] for feature in changes["features"]} == {"SN-F pool5 256", "SN-R gru1-BN 200"}
 

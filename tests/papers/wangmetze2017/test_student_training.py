@@ -6,6 +6,7 @@ import torch
 from scipy.special import rel_entr
 
 from companion.errors import ParameterError
+from companion.papers.wangmetze2017 import student_training
 from companion.papers.wangmetze2017.student_features import hear_student, named
 from companion.papers.wangmetze2017.student_training import StudentSettings, divergences, loss_over, student_of, train
 from companion.papers.wangmetze2017.teaching import hear_clips, scaled
@@ -104,14 +105,20 @@ def test_the_rate_falls_by_a_tenth_when_a_minimum_is_not_seen_again_and_stays_wi
     assert constant.rate(Progress(0, 1, curve), 1e-3) == 1e-3
 
 
-def test_training_goes_at_the_rate_of_the_rule(learned):
-    """With a patience of one check every check without a new minimum costs a tenth."""
-    _, _, found = learned
-    lowest, rate = np.inf, TINY.lr
-    for line in found.facts["curve"]:
-        assert line["lr"] == pytest.approx(rate)
-        rate *= 1.0 if line["validation"] < lowest else TINY.decay
-        lowest = min(lowest, line["validation"])
+def test_training_goes_at_the_rate_of_the_rule(monkeypatch, tmp_path):
+    """Where every check is worse than the one before it, each one after the first two is trained at a tenth less."""
+
+    def worse(network, **given):
+        return {"validation": float(network.module.trunk["conv1"].bn.num_batches_tracked)} | {
+            f"clip {i}": 0.0 for i in range(3)
+        }
+
+    monkeypatch.setattr(student_training, "measures", worse)
+    settings = TINY.model_copy(update={"checks": 4})
+    for decay, rates in ((0.9, [1, 1, 0.9, 0.81]), (1.0, [1, 1, 1, 1])):
+        changed = settings.model_copy(update={"decay": decay})
+        found = train(Work(folder=tmp_path / str(decay)), *clips_of(), FOLDS, changed, 0)
+        assert [line["lr"] for line in found.facts["curve"]] == pytest.approx([rate * TINY.lr for rate in rates])
 
 
 # Features

@@ -65,6 +65,24 @@ def test_checks_are_counted_to_half_way_between_the_marginal_and_the_last_of_the
     assert np.abs(found["slow"].influence).max() < 1e-9  # clips that are all alike leave no doubt
 
 
+def test_the_spread_of_checks_is_that_of_recordings_drawn_again():
+    """Curves that differ from clip to clip: the linearised deviation is that of a bootstrap."""
+    rng = np.random.default_rng(0)
+    n, units = 60, Units([f"r{i}" for i in range(60)])
+    falling = {"fast": 4 * 0.7 ** np.arange(1, 9), "slow": 4 * 0.8 ** np.arange(1, 9)}
+    own = rng.normal(0, 0.5, n)
+    curves = {name: (4 + line[:, None] + own + rng.normal(0, 0.3, (8, n)))[None] for name, line in falling.items()}
+    marginal, uniform = 7 + own, 8 + own
+    found = checks_to(curves, marginal, uniform, units)
+    apart = found["slow"] - found["fast"]
+    drawn = []
+    for _ in range(400):
+        i = rng.integers(0, n, n)
+        again = checks_to({name: one[..., i] for name, one in curves.items()}, marginal[i], uniform[i], units)
+        drawn.append(float((again["slow"] - again["fast"]).by_seed[0]))
+    assert float(np.sqrt(units.variance(apart.influence[0]))) == pytest.approx(np.std(drawn), rel=0.25)
+
+
 @pytest.fixture
 def found(monkeypatch):
     """Findings from planted networks, whose divergence on every clip is given by name and seed."""
