@@ -11,7 +11,7 @@ from companion.papers.wangmetze2017.student_features import hear_student, named
 from companion.papers.wangmetze2017.student_training import StudentSettings, divergences, loss_over, student_of, train
 from companion.papers.wangmetze2017.teaching import hear_clips, scaled
 from companion.store import Work
-from companion.training import Progress, make_fabric
+from companion.training import Progress, loop, make_fabric
 from papers.wangmetze2017.lessons import FOLDS, LENGTH, OBJECTS, SCENES, TINY, Two, clips_of, kept, with_noise
 
 
@@ -67,6 +67,27 @@ def test_validation_clips_decide_the_rate_and_which_weights_are_kept_and_teach_n
     assert same_weights(one, other)
     assert not same_weights(one, taught)
     assert (one.arrays["checks"] != other.arrays["checks"]).all()
+
+
+def test_a_training_that_was_killed_ends_as_if_it_had_not_been(learned, monkeypatch, tmp_path):
+    """Killed in the fourth of six steps: between two checks, and among excerpts of the second epoch."""
+    sounds, teacher, found = learned
+    whole, done = loop.train_step, []
+
+    def killed(*arguments):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(whole(*arguments))
+        return done[-1]
+
+    monkeypatch.setattr(loop, "train_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(Work(folder=tmp_path), sounds, teacher, FOLDS, TINY, 0)
+    monkeypatch.undo()
+    again = train(Work(folder=tmp_path), sounds, teacher, FOLDS, TINY, 0)
+    assert same_weights(found, again)
+    assert again.facts == found.facts
+    np.testing.assert_array_equal(again.arrays["checks"], found.arrays["checks"])
 
 
 def test_what_is_kept_is_the_student_that_was_measured(learned):
