@@ -1,5 +1,8 @@
 """The chapter on SN-F and SN-R: names are the networks that they say, and rows are what was planted."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,10 @@ from companion.evaluation.units import Units
 from companion.models.soundnet_variants import SNF, SNR
 from companion.papers.wangmetze2017 import students
 from companion.papers.wangmetze2017.student_rows import MARGINAL, UNIFORM, checks_to, first_below, unheard
+from companion.results.criteria import load_criteria
+from companion.results.published import load_published
+from companion.results.rules import measure
+from companion.results.verdict import Reader, published_rows
 from companion.store import Value
 from papers.wangmetze2017.lessons import FOLDS, OBJECTS, SCENES, clips_of, kept, with_noise
 
@@ -89,20 +96,24 @@ def found(monkeypatch):
     made = {"SN-F": 1.0, "SN-R GRU": 0.8, "SN-R LSTM": 0.9, "SN-F without decay": 1.1}
     common = np.random.default_rng(0).uniform(0.0, 0.2, (20, 2))  # the same for all networks
     folds = np.array([1, 1, 1, 2, 3] * 4)
-    lesson = students.Lesson(*clips_of(n=20), folds)
+    sounds, teacher = clips_of(n=20)
+    sure = {name: np.eye(said.shape[1], dtype=np.float32)[said.argmax(1)] for name, said in teacher.items()}
+    lesson = students.Lesson(sounds, kept(Value(sure)), folds)  # constant predictions are far from it
 
     def planted(task, name, seed):
-        kl = common + made[name] / 2 + 0.01 * seed
-        falling = np.linspace(1.4, 2 * made[name], 4)[:, None] * np.ones(4)
+        own = 0.01 * list(made).index(name) * np.where(np.arange(20) // 5 % 2, 1, -1)  # in every part 0 in the mean
+        kl = common + own[:, None] + made[name] / 2 + 0.01 * seed
+        far, speed = (1.0, 0.3) if name.startswith("SN-F") else (1.4, 0.8)
+        falling = (made[name] + far * speed ** np.arange(4.0))[:, None] * (np.array([1.1, 0.9, 1.2, 0.8]) + own[::5])
         curve = [{"epoch": i + 1, "loss": 3.0 + i, "validation": float(falling[i].mean()), "lr": 0.1} for i in range(4)]
         return kept(Value({"kl": kl, "checks": falling}, {"curve": curve}))
 
     monkeypatch.setattr(students, "network_of", planted)
     monkeypatch.setattr(students, "lesson_of", lambda task: lesson)
 
-    def compute(**changed):
+    def compute(variants=("SN-F without decay",), **changed):
         made.update(changed)
-        changes = {"variants": ["SN-F without decay"], "n_seeds": 2, "clips_per_class": 5}
+        changes = {"variants": variants, "n_seeds": 2, "clips_per_class": 5}
         task, _ = students.experiment.task("demo", device="cpu", changes=changes)
         done = students.compute(task)
         rows = {(line["item"], line["row"], line["column"]): line for line in done.rows.lines}
@@ -132,10 +143,27 @@ def test_rows_are_what_was_planted(found):
     table = done.tables["kl_curves"]
     assert list(table) == ["seed", "check", "SN-F", "SN-R GRU", "SN-R LSTM"]
     assert len(table) == 2 * 4
-    assert table[table["check"] == 4][["SN-F", "SN-R GRU"]].to_numpy().tolist() == [[2.0, 1.6]] * 2
+    np.testing.assert_allclose(table[table["check"] == 4][["SN-F", "SN-R GRU"]], [[1.027, 0.8 + 1.4 * 0.8**3]] * 2)
     long = done.tables["checks"]
     assert set(long["network"]) == {*students.NETWORKS, "SN-F without decay"}
     assert sorted(set(long["training KL"])) == [3, 4, 5, 6]
+
+
+def test_every_comparison_of_the_claims_has_its_row_and_interval(found):
+    """Planted so that each holds: GRU below LSTM, ReLU as good, no normalisation and no decay worse, SN-F sooner."""
+    variants = {"SN-F with ReLU": 1.0, "SN-R GRU with ReLU": 0.8, "SN-F without batch normalisation": 1.2}
+    _, done, _ = found(variants=[*students.CHANGES], **variants, **{"SN-R GRU without decay": 0.9})
+    frame = done.rows.frame(experiment="", paper="Wang2017", profile="esc50", evidence="restaged", data="")
+    reader = Reader(SimpleNamespace(rows=frame, evidence="restaged"), published_rows(load_published()), {})
+    for name, count in (("C218", 6), ("X07", 4)):
+        claim = load_criteria()[name].claim
+        lookup, paired = (partial(way, "Wang2017") for way in (reader.row, reader.paired))
+        measured = [measure(comparison, lookup, paired) for comparison in claim]
+        assert len(measured) == count
+        assert all(one is not None and one.low <= one.value <= one.high for one in measured), name
+    assert 0 < measured[0].value < measured[1].value
+    assert measured[2].value == pytest.approx(0.1)  # without decay, above
+    assert measured[3].value == pytest.approx(0.1)  # LSTM, above
 
 
 def test_exchanged_networks_exchange_the_sign_of_their_difference(found):
