@@ -8,10 +8,11 @@ import pytest
 import torch
 from scipy.special import rel_entr
 
+from companion.evaluation.influence import mean_score
 from companion.evaluation.units import Units
 from companion.models.soundnet_variants import SNF, SNR
 from companion.papers.wangmetze2017 import students
-from companion.papers.wangmetze2017.student_rows import MARGINAL, UNIFORM, checks_to, first_below, unheard
+from companion.papers.wangmetze2017.student_rows import MARGINAL, UNIFORM, checks_to, first_below, share, unheard
 from companion.results.criteria import load_criteria
 from companion.results.published import load_published
 from companion.results.rules import measure
@@ -90,6 +91,17 @@ def test_the_spread_of_checks_is_that_of_recordings_drawn_again():
     assert float(np.sqrt(units.variance(apart.influence[0]))) == pytest.approx(np.std(drawn), rel=0.25)
 
 
+def test_a_share_of_what_is_learned_is_a_ratio_with_its_spread():
+    rng = np.random.default_rng(0)
+    units, base = Units([f"r{i}" for i in range(80)]), rng.uniform(0.2, 1.2, 80)
+    apart, whole = (rng.normal(scale, 0.05, 80) * base for scale in (0.2, 1.0))
+    found = share(mean_score(apart, units), mean_score(whole, units))
+    assert found.by_seed == pytest.approx([apart.mean() / whole.mean()])
+    weights = rng.multinomial(80, np.full(80, 1 / 80), 4000)
+    drawn = (weights @ apart) / (weights @ whole)
+    assert float(np.sqrt(units.variance(found.influence[0]))) == pytest.approx(drawn.std(), rel=0.1)
+
+
 @pytest.fixture
 def found(monkeypatch):
     """Findings from planted networks, whose divergence on every clip is given by name and seed."""
@@ -162,6 +174,9 @@ def test_every_comparison_of_the_claims_has_its_row_and_interval(found):
         assert len(measured) == count
         assert all(one is not None and one.low <= one.value <= one.high for one in measured), name
     assert 0 < measured[0].value < measured[1].value
+    shares = {line["row"]: line["value"] for line in done.rows.lines if line["item"] == students.SHARES}
+    assert shares["SN-R GRU with ReLU - SN-R GRU epoch 300"] == pytest.approx(0, abs=1e-9)
+    assert 0.1 < shares["SN-F without batch normalisation - SN-F (tanh) epoch 175"] < 0.2  # 0.2 of about 1.4 nats
     assert measured[2].value == pytest.approx(0.1)  # without decay, above
     assert measured[3].value == pytest.approx(0.1)  # LSTM, above
 

@@ -17,7 +17,7 @@ from companion.papers.wangmetze2017.drawings import (
 )
 from companion.papers.wangmetze2017.layers import frames
 from companion.papers.wangmetze2017.soundnet import PUBLISHED, SOUNDNET
-from companion.papers.wangmetze2017.students import UNHEARD
+from companion.papers.wangmetze2017.students import SHARES, UNHEARD
 from companion.report import page as report_page
 from companion.report.evidence import Column
 from companion.report.figures import learning_curves
@@ -52,6 +52,7 @@ HEADS = {
     UNHEARD: ("prediction", "clips"),
     "Objects and scenes": ("network", "classes and clips"),
     "Checks": ("network", "measured"),
+    SHARES: ("networks", "clips"),
     "students/Paired": ("networks", "clips"),
 }
 """What the rows and columns of every item are."""

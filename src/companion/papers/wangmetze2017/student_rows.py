@@ -47,6 +47,18 @@ def level(networks: Sequence[Kept], chosen: NDArray[np.bool_], units: Units) -> 
     return mean_score(np.stack([one["kl"][chosen].sum(1) for one in networks]), units)
 
 
+def share(apart: Linearised, whole: Linearised) -> Linearised:
+    """A difference as a share of another, seed by seed: nats mean more where there is less to learn.
+
+    Args:
+        apart: How much further from the teacher one network ends than another.
+        whole: How far the other comes down from the training marginal.
+    """
+    value = apart.by_seed / whole.by_seed
+    influence = (apart.influence - value[:, None] * whole.influence) / whole.by_seed[:, None]
+    return Linearised(value, influence, apart.units, apart.degrees)
+
+
 def checks_to(curves: Mapping[str, Array], marginal: Array, uniform: Array, units: Units) -> dict[str, Linearised]:
     """How many checks each network takes to a divergence that all of them reach.
 

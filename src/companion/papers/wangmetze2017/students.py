@@ -18,7 +18,16 @@ from companion.evaluation.intervals import interval
 from companion.evaluation.units import Units, units_of
 from companion.experiment import Experiment, Findings, Part, Task
 from companion.papers.wangmetze2017.listening import published_weights
-from companion.papers.wangmetze2017.student_rows import MARGINAL, UNIFORM, checks_to, curve_lines, level, unheard, wide
+from companion.papers.wangmetze2017.student_rows import (
+    MARGINAL,
+    UNIFORM,
+    checks_to,
+    curve_lines,
+    level,
+    share,
+    unheard,
+    wide,
+)
 from companion.papers.wangmetze2017.student_training import SPLITS, StudentSettings, train
 from companion.papers.wangmetze2017.teaching import content_targets, hear_clips, soundnet_targets
 from companion.profiles import Settings, changed
@@ -26,7 +35,7 @@ from companion.results.rows import Rows
 from companion.store import Kept
 
 KL, DIFFERENCE, CHECKS = "KL sum, nats/frame", "KL difference, nats/frame", "checks"
-UNHEARD = "Predictions that hear nothing"
+UNHEARD, SHARES = "Predictions that hear nothing", "Share of what is learned"
 MEASURED = ("validation", "test")
 
 NETWORKS: Mapping[str, Mapping[str, Any]] = {
@@ -220,7 +229,10 @@ def level_rows(rows: Rows, split: str, found: Mapping[str, Linearised], fixed: M
         if name in found and other in found:
             apart = found[name] - same_seeds(found[other], len(found[name].by_seed))
             difference = interval(apart, difference=True)
-            rows.add("Paired", f"{row_of(name)[1]} - {row_of(other)[1]}", split, DIFFERENCE, difference)
+            both = f"{row_of(name)[1]} - {row_of(other)[1]}"
+            rows.add("Paired", both, split, DIFFERENCE, difference)
+            learned = fixed[MARGINAL] - same_seeds(found[other], len(found[name].by_seed))
+            rows.add(SHARES, both, split, "share", interval(share(apart, learned)))
 
 
 def same_seeds(statistic: Linearised, count: int) -> Linearised:
