@@ -254,3 +254,34 @@ def test_options_reach_the_layers():
     for network in (full, plain):
         again = type(network)(**network.architecture)
         assert [w.shape for w in again.state_dict().values()] == [w.shape for w in network.state_dict().values()]
+
+
+@pytest.mark.parametrize("make", [SNF, SNR], ids=["SN-F", "SN-R"])
+def test_layers_above_pool5_compute_in_32_bits_under_mixed_precision(make):
+    torch.manual_seed(0)
+    network = heard(make(14, size=6, width=WIDTH))
+    below = noise(2, network.maps, 40)
+    upper = list(network.layers)[list(network.layers).index("pool5") + 1 :]
+    assert len(upper) == 3
+    plain = mixed = below
+    for name in upper:
+        plain = network.trunk[name](plain)
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = network.trunk[name](mixed.bfloat16() if mixed is below else mixed)
+        assert mixed.dtype == torch.float32
+        if name == upper[0]:  # what came in was rounded, and nothing after it
+            plain = network.trunk[name](below.bfloat16().float())
+        assert torch.equal(plain, mixed)
+
+
+@pytest.mark.parametrize("make", [SNF, SNR], ids=["SN-F", "SN-R"])
+def test_without_batch_normalisation_the_convolutions_are_rectified_as_they_are(make):
+    torch.manual_seed(0)
+    network = make(14, size=6, width=WIDTH, conv_normalised=False).eval()
+    found = network.features(noise(1, 16_000), ["conv3-linear", "conv3-BN", "conv3"])
+    assert torch.equal(found["conv3-linear"], found["conv3-BN"])
+    assert torch.equal(found["conv3"], found["conv3-linear"].relu())
+    again = make(**network.architecture)
+    again.load_state_dict(network.state_dict())
+    assert not [name for name in network.state_dict() if name.startswith("trunk.conv") and ".bn." in name]
+    assert torch.equal(again.eval()(noise(1, 16_000)).objects, network(noise(1, 16_000)).objects)

@@ -12,7 +12,7 @@ from companion.datasets.esc50_mixtures import STEADY
 from companion.datasets.esc50_parts import cuts_by_part, deal_authors
 from companion.datasets.mixtures import Mixtures
 from companion.errors import DataError
-from companion.events import EventCut
+from companion.events import EventCut, author_of
 from companion.mixtures import Grouped, PhaseRandomised, Placement, Recipe, draw_cut, grouped
 from companion.mixtures.timeline import TimelineRule, draw_timeline
 
@@ -71,7 +71,7 @@ def sequences(
         DataError: A class has no recording in some part, or an event is of a class that beds are made of.
     """
     heard = [row for row in cuts if row.label in (*classes, *STEADY)]
-    parts = cuts_by_part(heard, deal_authors(heard, PARTS))
+    parts = cuts_by_part(heard, deal(cuts, classes))
     rng, recipes = np.random.default_rng(seed), list[Recipe]()
     for part, size in sizes.items():
         own = parts.get(part, [])
@@ -86,6 +86,25 @@ def sequences(
             for number in range(size)
         ]
     return Mixtures(recipes, corpus, sorted(classes))
+
+
+def deal(cuts: Sequence[EventCut], classes: Sequence[str] = CLASSES) -> dict[str, str]:
+    """Part of every author of an event table.
+
+    Whoever is heard in these recordings, in an event or in a bed, is dealt first, as if there were no others; those
+    who recorded other classes only are dealt after them. So a network that learns from all of ESC-50 can keep to
+    the same parts.
+
+    Args:
+        cuts: The event table of all classes.
+        classes: Event classes of the recordings.
+
+    Returns:
+        ``train``, ``validation`` or ``test`` of every author, as ``events.author_of`` names them.
+    """
+    parts = deal_authors([row for row in cuts if row.label in (*classes, *STEADY)], PARTS)
+    others = [row for row in cuts if author_of(row) not in parts]
+    return {**parts, **(deal_authors(others, PARTS) if others else {})}
 
 
 def _pools(cuts: Sequence[EventCut], n_groups: int) -> list[Grouped]:

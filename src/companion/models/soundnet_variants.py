@@ -4,10 +4,19 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from companion.models.gated import ACTIVATIONS, Recurrent
-from companion.models.soundnet import CONVOLUTIONS, Output, WaveformNet, n_maps, objects_among, trunk_layers
+from companion.models.soundnet import (
+    CONVOLUTIONS,
+    ConvLayer,
+    Output,
+    WaveformNet,
+    n_maps,
+    objects_among,
+    trunk_layers,
+)
 
 SAMPLE_RATE = 16_000
 """Hz."""
@@ -29,7 +38,9 @@ class FullLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape: ``(B, C, T)`` to ``(B, C', T)``."""
-        return ACTIVATIONS[self.activation](self.bn(self.linear(x.transpose(1, 2)).transpose(1, 2)))
+        with torch.autocast(x.device.type, enabled=False):
+            linear = self.linear(x.float().transpose(1, 2)).transpose(1, 2)
+            return ACTIVATIONS[self.activation](self.bn(linear))
 
 
 class RecurrentLayer(nn.Module):
@@ -43,8 +54,9 @@ class RecurrentLayer(nn.Module):
 
     def stages(self, x: Tensor) -> tuple[Tensor, ...]:
         """After the cells and, where there is one, after batch normalisation. Shape: ``(B, 2 × size, T)`` each."""
-        found: Tensor = self.recurrent(x.transpose(1, 2)).transpose(1, 2)
-        return (found,) if self.bn is None else (found, self.bn(found))
+        with torch.autocast(x.device.type, enabled=False):
+            found: Tensor = self.recurrent(x.float().transpose(1, 2)).transpose(1, 2)
+            return (found,) if self.bn is None else (found, self.bn(found))
 
     def forward(self, x: Tensor) -> Tensor:
         """What is handed on. Shape: ``(B, C, T)`` to ``(B, 2 × size, T)``."""
@@ -52,22 +64,33 @@ class RecurrentLayer(nn.Module):
 
 
 class Variant(WaveformNet):
-    """What SN-F and SN-R share: a trunk to ``pool5`` at 10 Hz, layers above it, one output layer for both softmaxes."""
+    """What SN-F and SN-R share: a trunk to ``pool5`` at 10 Hz, layers above it, one output layer for both softmaxes.
+
+    Everything above ``pool5`` computes in 32 bits, under mixed precision too: a recurrent layer's memory would stop
+    growing in bfloat16, and log-probabilities of a thousand classes would be rounded by more than networks differ.
+    """
 
     sample_rate = SAMPLE_RATE
     output: nn.Linear
 
-    def __init__(self, n_classes: int, n_objects: int | None, width: float) -> None:
+    def __init__(self, n_classes: int, n_objects: int | None, width: float, conv_normalised: bool) -> None:
         super().__init__()
         self.n_classes, self.n_objects, self.width = n_classes, objects_among(n_classes, n_objects), width
+        self.conv_normalised = conv_normalised
         self.trunk = trunk_layers(LOWER, POOLS, width)
+        if not conv_normalised:
+            for layer in self.trunk.values():
+                if isinstance(layer, ConvLayer):
+                    layer.register_module("bn", nn.Identity())
         self.maps = n_maps(LOWER["conv5"][0], width)
 
     def forward(self, x: Tensor) -> Output:
         """Objects and scenes, ten times a second. Shape: ``(B, N)`` to ``(B, T, 1000)`` and ``(B, T, 401)``."""
         B, N = x.shape
         top = self.top
-        both = self.output(self.features(x, [top])[top]).float()
+        hidden = self.features(x, [top])[top]
+        with torch.autocast(x.device.type, enabled=False):
+            both = self.output(hidden.float())
         objects, scenes = both.split([self.n_objects, self.n_classes - self.n_objects], dim=2)
         return Output(objects.log_softmax(2), scenes.log_softmax(2))
 
@@ -92,6 +115,8 @@ class SNF(Variant):
         activation: ``tanh`` or ``relu``.
         normalised: Batch normalisation in the fully connected layers, before their activation; the table has none.
         width: Factor on the feature maps of the convolutions.
+        conv_normalised: Batch normalisation in the convolutions, which the paper found essential; without it a
+            feature such as ``conv5-BN`` is ``conv5-linear``.
 
     Source: Wang and Metze 2017, section 2.2 and Table 2. How the convolutions are padded is not stated: as SoundNet's.
     """
@@ -105,8 +130,9 @@ class SNF(Variant):
         activation: str = "tanh",
         normalised: bool = False,
         width: float = 1.0,
+        conv_normalised: bool = True,
     ) -> None:
-        super().__init__(n_classes, n_objects, width)
+        super().__init__(n_classes, n_objects, width, conv_normalised)
         self.size, self.activation, self.normalised = size, activation, normalised
         for number in (1, 2, 3):
             below = self.maps if number == 1 else size
@@ -116,7 +142,7 @@ class SNF(Variant):
     @property
     def architecture(self) -> dict[str, Any]:
         """Arguments that make a network of the same layers."""
-        names = ("n_classes", "n_objects", "size", "activation", "normalised", "width")
+        names = ("n_classes", "n_objects", "size", "activation", "normalised", "width", "conv_normalised")
         return {name: getattr(self, name) for name in names}
 
 
@@ -124,7 +150,7 @@ class SNR(Variant):
     """SN-R: three bidirectional recurrent layers above ``pool5``.
 
     Args:
-        n_classes, n_objects, width: As for SN-F.
+        n_classes, n_objects, width, conv_normalised: As for SN-F.
         size: Units of each recurrent layer in each direction.
         cell: ``gru`` or ``lstm``.
         activation: Inside the cell: ``relu`` for features, ``tanh`` for the curves of Fig. 1.
@@ -143,8 +169,9 @@ class SNR(Variant):
         activation: str = "relu",
         normalised: bool = True,
         width: float = 1.0,
+        conv_normalised: bool = True,
     ) -> None:
-        super().__init__(n_classes, n_objects, width)
+        super().__init__(n_classes, n_objects, width, conv_normalised)
         self.size, self.cell, self.activation, self.normalised = size, cell, activation, normalised
         for number in (1, 2, 3):
             below = self.maps if number == 1 else 2 * size
@@ -154,5 +181,5 @@ class SNR(Variant):
     @property
     def architecture(self) -> dict[str, Any]:
         """Arguments that make a network of the same layers."""
-        names = ("n_classes", "n_objects", "size", "cell", "activation", "normalised", "width")
+        names = ("n_classes", "n_objects", "size", "cell", "activation", "normalised", "width", "conv_normalised")
         return {name: getattr(self, name) for name in names}

@@ -13,9 +13,11 @@ from companion.errors import DataError
 from companion.evaluation.token_errors import token_errors
 from companion.evaluation.units import Units
 from companion.models.soundnet import SAMPLE_RATE, SoundNet
-from companion.papers.wangmetze2017 import ctc
+from companion.models.soundnet_variants import SNF
+from companion.papers.wangmetze2017 import ctc, students
 from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
 from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
+from companion.papers.wangmetze2017.student_features import hear_student
 from companion.store import Kept, Value, Work
 
 CLASSES = ("bark", "drum")
@@ -203,6 +205,28 @@ def test_rows_are_what_was_planted_and_exchanged_features_exchange_the_sign(foun
     difference = rows["Paired", "conv5 - low-level", "test"]
     assert difference < -15
     assert back["Paired", "low-level - conv5", "test"] == pytest.approx(-difference)
+
+
+def test_layers_of_students_are_read_off_the_network_that_table_4_names(monkeypatch, tmp_path):
+    """SN-R for features has ReLU in its cells, its frames are ten a second, and both chapters keep one network."""
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path))
+    monkeypatch.setattr(ctc, "corpus", lambda settings, seed, data: corpus_of())
+    student = {"width": 0.0625, "size": 4, "steps": 1, "checks": 1}
+    changes = {"features": ("SN-F pool5", "SN-R gru1-BN"), "taught": {"clips_per_class": 5, "student": student}}
+    task, _ = ctc.experiment.task("demo", device="cpu", changes=changes)
+    assert "weights" not in task.inputs
+    for feature, name, size in (("SN-F pool5", "SN-F", 16), ("SN-R gru1-BN", "SN-R GRU with ReLU", 8)):
+        frames = ctc.frames_of(task, feature)
+        assert frames["frames"].shape[1] == size
+        assert frames.facts == {"rate": 10.0, "first": SNF().frame_times("pool5", 1)[0]}
+        assert [len(part) for part in np.split(frames["frames"], frames["starts"][1:-1])] == [60] * 8
+        alone, _ = students.experiment.task("demo", device="cpu", changes=changes["taught"])
+        own = students.network_of(alone, name, 0)
+        assert own.receipt == students.network_of(ctc.student_task(task), name, 0).receipt
+        alike = task.keep(hear_student, task.inputs["corpus"], own, feature.split()[1])
+        assert alike.receipt == frames.receipt
+        assert own.facts["architecture"]["activation"] == ("relu" if "ReLU" in name else "tanh")
+    assert {ctc.ROWS[feature] for feature in changes["features"]} == {"SN-F pool5 256", "SN-R gru1-BN 200"}
 
 
 def test_the_interval_of_a_rate_is_that_of_a_ratio_of_sums():

@@ -22,15 +22,23 @@ from companion.evaluation.intervals import interval
 from companion.evaluation.token_errors import TokenErrors, errors_in_any_order, token_errors
 from companion.evaluation.units import Units, units_of
 from companion.experiment import Experiment, Findings, Part, Task
+from companion.papers.wangmetze2017 import students
 from companion.papers.wangmetze2017.frames import LOW_LEVEL, Heard, hear_frames
 from companion.papers.wangmetze2017.learning import SPLITS, NetworkSettings, Said, first_token, train
 from companion.papers.wangmetze2017.listening import Weights, published_weights
+from companion.papers.wangmetze2017.student_features import STUDENTS, hear_student, named
 from companion.profiles import Settings
 from companion.results.rows import Rows, bare
 from companion.store import Kept
 
 TER, POINTS = "TER %", "TER difference, points"
-ROWS = {LOW_LEVEL: "Low-level (50-d, epoch 500)", "conv5": "SoundNet conv5 256"}
+ROWS = {
+    LOW_LEVEL: "Low-level (50-d, epoch 500)",
+    "conv5": "SoundNet conv5 256",
+    **{f"{network} pool5": f"{network} pool5 256" for network in STUDENTS},
+    **{f"SN-F fc{number}": f"SN-F fc{number} 100" for number in (1, 2, 3)},
+    **{f"SN-R gru{number}{end}": f"SN-R gru{number}{end} 200" for number in (1, 2, 3) for end in ("", "-BN")},
+}
 """Rows of Table 4 by feature; layers that the paper does not list have their own name."""
 WARM_UP = {LOW_LEVEL: ("warm-up low-level", "random start"), "conv5": ("warm-up transferred", "conv5")}
 """Row and column of the epochs before anything is said, by feature."""
@@ -47,7 +55,9 @@ class CtcSettings(Settings):
         classes: Of the synthetic corpus.
         sizes: Recordings of training, validation and test that are made.
         duration: Seconds of each.
-        features: What is compared.
+        features: What is compared: ``low-level``, a layer of SoundNet such as ``conv5``, or a row of Table 4 without
+            its number of dimensions, such as ``SN-F fc1`` or ``SN-R gru1-BN``.
+        taught: Of the chapter on SN-F and SN-R: which networks their layers are read off.
         width: Of a SoundNet that never learned, where the published weights are not used.
         network: Network and training.
         n_seeds: Networks of each feature.
@@ -58,6 +68,7 @@ class CtcSettings(Settings):
     sizes: tuple[int, int, int] = (90, 30, 30)
     duration: float = 50.0
     features: tuple[str, ...] = (LOW_LEVEL, "conv5")
+    taught: students.StudentsSettings = students.PROFILES["esc50"]
     width: float = 0.0
     network: NetworkSettings = NetworkSettings()
     n_seeds: int = 3
@@ -69,6 +80,7 @@ PROFILES: Mapping[str, CtcSettings] = {
         classes=("bark", "drum", "telephone"),
         sizes=(18, 6, 6),
         duration=10.0,
+        taught=students.PROFILES["demo"],
         width=0.0625,
         network=NetworkSettings(
             units=24, activation="tanh", epochs=20, low_level_epochs=20, batch_size=3, lr=1.0, clip_value=0.05
@@ -91,7 +103,11 @@ NOISEME = (
 def inputs(settings: CtcSettings, seed: int, data: Path) -> dict[str, Any]:
     """The recordings, and SoundNet's weights where a layer of it is heard."""
     found: dict[str, Any] = {"corpus": corpus(settings, seed, data)}
-    if any(feature != LOW_LEVEL for feature in settings.features):
+    if any(is_student(feature) for feature in settings.features):
+        found["students"] = students.corpus(settings.taught, seed, data)
+        if settings.taught.teacher == "soundnet":
+            found["teacher"] = published_weights(data)
+    if any(feature != LOW_LEVEL and not is_student(feature) for feature in settings.features):
         found["weights"] = Weights(width=settings.width, seed=seed) if settings.width else published_weights(data)
     return found
 
@@ -118,9 +134,24 @@ def corpus(settings: CtcSettings, seed: int, data: Path) -> Dataset:
 
 
 def frames_of(task: Task, feature: str) -> Kept:
-    """A feature of every recording."""
+    """A feature of every recording; those of one student, whatever the seed of the network that hears them."""
+    if is_student(feature):
+        network, layer = named(feature)
+        found = students.network_of(student_task(task), STUDENTS[network], task.seed)
+        return task.keep(hear_student, task.inputs["corpus"], found, layer, mmap=True)
     weights = None if feature == LOW_LEVEL else task.inputs["weights"]
     return task.keep(hear_frames, task.inputs["corpus"], feature, weights, mmap=True)
+
+
+def is_student(feature: str) -> bool:
+    """Whether a feature is a layer of SN-F or SN-R."""
+    return feature.startswith("SN-")
+
+
+def student_task(task: Task) -> Task:
+    """What the chapter on SN-F and SN-R would be given to do."""
+    given = {"corpus": task.inputs["students"], "weights": task.inputs.get("teacher")}
+    return replace(task, settings=task.settings.taught, inputs=given)
 
 
 def network_of(task: Task, feature: str, seed: int) -> Kept:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from companion.papers.wangmetze2017.layers import NETWORKS, PRINTED, REASONS, Frames, LayerRow, computed, differing
 from companion.papers.wangmetze2017.listening import POOLINGS
 from companion.papers.wangmetze2017.soundnet import LEVEL, UNTRAINED
+from companion.report.figures import learning_curves
 from companion.report.shown import Shown, escape
 from companion.report.style import BLACK, BLUE, GREEN, VERMILION, axes_grid, styled
 from companion.report.tables import plain_table, text_table
@@ -143,3 +144,18 @@ def _dots(axis: Any, places: Sequence[float], shown: pd.DataFrame, look: Mapping
     ends = np.abs(shown[["ci_low", "ci_high"]].to_numpy().T - shown["value"].to_numpy())
     axis.errorbar(places, shown["value"], yerr=ends, fmt=look["marker"], color=look["color"], label=look["label"],
                   markersize=5.5, linewidth=1.4)  # fmt: skip
+
+
+def kl_curves_drawn(curves: pd.DataFrame, constants: Mapping[str, float]) -> Figure:
+    """Divergence in training and on validation clips against checks, one line a network.
+
+    Args:
+        curves: The table ``checks`` of the networks to draw.
+        constants: Divergence on the validation clips of predictions that hear nothing, by name.
+    """
+    figure = learning_curves(curves, x="check", panels=["training KL", "validation KL"], by="network")
+    for number, value in enumerate(constants.values()):
+        figure.axes[1].axhline(value, color=BLACK, linewidth=0.9, linestyle=("--", ":")[number % 2])
+    for axis in figure.axes[:2]:
+        axis.set_ylabel(f"{axis.get_ylabel()}, nats")
+    return figure

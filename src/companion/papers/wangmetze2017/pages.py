@@ -8,9 +8,16 @@ from companion.errors import DataError
 from companion.features import NS_LOG_MEL, extract
 from companion.models.soundnet import SoundNet
 from companion.papers.wangmetze2017.cells import Key
-from companion.papers.wangmetze2017.drawings import frames_drawn, layer_accuracies, layer_grid, layer_table
+from companion.papers.wangmetze2017.drawings import (
+    frames_drawn,
+    kl_curves_drawn,
+    layer_accuracies,
+    layer_grid,
+    layer_table,
+)
 from companion.papers.wangmetze2017.layers import frames
 from companion.papers.wangmetze2017.soundnet import PUBLISHED, SOUNDNET
+from companion.papers.wangmetze2017.students import SHARES, UNHEARD
 from companion.report import page as report_page
 from companion.report.evidence import Column
 from companion.report.figures import learning_curves
@@ -40,6 +47,13 @@ HEADS = {
     "Gap": ("feature", "difference"),
     "F1": ("feature", "measured on"),
     "ctc/Paired": ("features", "recordings"),
+    "Fig1/text": ("network", "clips"),
+    "Fig1 variants": ("network", "clips"),
+    UNHEARD: ("prediction", "clips"),
+    "Objects and scenes": ("network", "classes and clips"),
+    "Checks": ("network", "measured"),
+    SHARES: ("networks", "clips"),
+    "students/Paired": ("networks", "clips"),
 }
 """What the rows and columns of every item are."""
 
@@ -127,6 +141,23 @@ class Page(report_page.Page):
         return Shown(f"<p>{escape(words)}</p>", words) + folded(
             "The commonest confusions", plain_table(pd.DataFrame(lines))
         )
+
+    # --- SN-F and SN-R
+
+    def kl_curves(self) -> Shown:
+        """Fig. 1: divergence against checks, a line for each network, beside predictions that hear nothing."""
+        table, rows = self.evidence.run.table("checks"), self.evidence.run.rows
+        drawn = table[table["network"].isin(self.evidence.run.table("kl_curves").columns)]
+        fixed = rows[(rows["item"] == UNHEARD) & (rows["column"] == "validation")].set_index("row")["value"]
+        lowest = drawn.groupby(["network", "seed"], sort=False)["validation KL"].min().groupby("network", sort=False)
+        said = "; ".join(f"{name} {value:.2f}" for name, value in lowest.mean().items())
+        lines = " and ".join(f"{name} {value:.2f}" for name, value in fixed.items())
+        caption = (
+            f"Lowest on validation, mean over seeds: {said} nats. Dashed and dotted: predictions that hear nothing, "
+            f"{lines}. Zero is the teacher itself. {self.evidence.heading.capitalize()}."
+        )
+        alt = f"Divergence against checks. Lowest on validation clips: {said}; predictions that hear nothing: {lines}."
+        return show(kl_curves_drawn(drawn, fixed.to_dict()), alt=alt, caption=caption)
 
     # --- CTC
 
