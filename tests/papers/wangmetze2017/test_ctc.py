@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from companion.audio import Audio, save
 from companion.datasets.base import Clip, Event
 from companion.datasets.synthetic.sequences import SyntheticSequences
 from companion.errors import DataError
+from companion.evaluation.activity import activity
 from companion.evaluation.token_errors import token_errors
 from companion.evaluation.units import Units
 from companion.models.soundnet import SAMPLE_RATE, SoundNet
 from companion.models.soundnet_variants import SNF
-from companion.papers.wangmetze2017 import ctc, students
+from companion.papers.wangmetze2017 import ctc, ctc_rows, students
 from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
 from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
 from companion.papers.wangmetze2017.student_features import hear_student
@@ -170,15 +172,35 @@ def found(monkeypatch, tmp_path):
         return kept(value)
 
     monkeypatch.setenv("COMPANION_CACHE", str(tmp_path))
+
+    def detector(task, feature, seed):
+        """Hears every event but those of the class drum, from low-level features; everything from conv5."""
+        heard = Heard.of(corpus, ctc.frames_of(task, feature), components=None)
+        events = [[(e.onset, e.offset, e.label) for e in clip.strong] for clip in corpus.clips]
+        times = [heard.grid.times(len(x)) for x in heard.features]
+        active = [activity(one, corpus.classes, when) for one, when in zip(events, times, strict=True)]
+        if feature == "low-level":
+            active = [one & np.array([name != "drum" for name in corpus.classes]) for one in active]
+        starts = np.cumsum([0, *map(len, active)])
+        return kept(Value({"active": np.concatenate(active).astype(np.uint8), "starts": starts}))
+
+    def pretrained(task, feature, seed):
+        assert feature == "low-level"
+        said = planted(task, feature, seed)
+        curve = [{**line, "said": float(line["epoch"] > 1)} for line in said.facts["curve"]]
+        return kept(Value({"tokens": said["tokens"], "starts": said["starts"]}, {"curve": curve}))
+
     monkeypatch.setattr(ctc, "network_of", planted)
+    monkeypatch.setattr(ctc, "detector_of", detector)
+    monkeypatch.setattr(ctc, "pretrained_of", pretrained)
     monkeypatch.setattr(ctc, "corpus", lambda settings, seed, data: corpus)
 
     def compute(*features):
-        changes = {"features": features, "n_seeds": 2}
+        changes = {"features": features, "n_seeds": 2, "frame.smooth": 1}
         task, _ = ctc.experiment.task("demo", device="cpu", changes=changes)
         made = ctc.compute(task)
-        rows = {(line["item"], line["row"], line["column"]): line["value"] for line in made.rows.lines}
-        return rows, made.tables
+        compute.lines = {(line["item"], line["row"], line["column"]): line for line in made.rows.lines}
+        return {place: line["value"] for place, line in compute.lines.items()}, made.tables
 
     return compute
 
@@ -229,16 +251,71 @@ def test_layers_of_students_are_read_off_the_network_that_table_4_names(monkeypa
     assert {ctc.ROWS[feature] for feature in changes["features"]} == {"SN-F pool5 256", "SN-R gru1-BN 200"}
 
 
+def test_detectors_and_boundaries_are_scored_alike(found):
+    rows, _ = found("low-level", "conv5")
+    low, conv5 = "Low-level (50-d, epoch 500)", "SoundNet conv5 256"
+    clips = [clip for clip in corpus_of().clips if clip.fold == 3]
+    drums = sum(event.label == "drum" for clip in clips for event in clip.strong)
+    missed = 100 * drums / sum(len(clip.strong) for clip in clips)
+    assert 20 < missed < 80
+    assert rows["Frame by frame", low, "test"] == pytest.approx(missed)
+    assert rows["Frame by frame", conv5, "test"] == 0
+    for row in (low, conv5):
+        gain = rows["Table4", row, "test"] - rows["Frame by frame", row, "test"]
+        assert rows["Frame by frame, paired", row, "boundaries - frame by frame"] == pytest.approx(gain)
+        for column in ("events, collar 1 s", "segments of 1 s"):
+            gain = rows["F1", row, column] - rows["F1, frame by frame", row, column]
+            assert rows["F1, boundaries - frame by frame", row, column] == pytest.approx(gain)
+    recall = 1 - missed / 100
+    assert rows["F1, frame by frame", conv5, "events, collar 1 s"] == 100
+    assert rows["F1, frame by frame", low, "events, collar 1 s"] == pytest.approx(200 * recall / (1 + recall))
+
+
+def test_epochs_are_held_against_each_other_seed_by_seed(found):
+    rows, _ = found("low-level", "conv5")
+    assert rows["Claim", "warm-up low-level", "pre-trained"] == 2
+    assert rows["Paired", "warm-up low-level", "random start - pre-trained"] == 1.5
+    assert rows["Paired", "warm-up transferred / warm-up low-level", "conv5 / random start"] == pytest.approx(2.5 / 3.5)
+    line = found.lines["Paired", "warm-up low-level", "random start - pre-trained"]
+    assert (line["n_clips"], line["n_recordings"], line["n_seeds"]) == (0, 0, 2)
+    assert line["ci_low"] < 1.5 < line["ci_high"], "over seeds"
+
+
+def test_a_network_begins_with_the_detector_of_its_own_feature_and_seed(monkeypatch):
+    asked = []
+
+    def keep(function, *arguments):
+        asked.append((function.__name__, arguments))
+        return f"{function.__name__} {len(asked)}"
+
+    monkeypatch.setattr(ctc, "frames_of", lambda task, feature: f"frames of {feature}")
+    settings = ctc.PROFILES["esc50"]
+    task = SimpleNamespace(keep=keep, settings=settings, inputs={"corpus": "corpus"}, seed=5)
+    ctc.pretrained_of(task, "low-level", 7)
+    (detector, known), (network, given) = asked
+    assert (detector, network) == ("train_activity", "train")
+    assert known == ("corpus", "frames of low-level", "low-level", settings.network, settings.frame, 7)
+    assert (given[:3], given[4:]) == (known[:3], (7, "train_activity 1"))
+    changed = {"epochs": settings.pretrained_epochs, "low_level_epochs": settings.pretrained_epochs}
+    assert given[3] == settings.network.model_copy(update=changed)
+
+
+def test_f1_is_that_of_all_decisions_together():
+    counts = [np.array([[3.0, 1, 0], [0, 2, 2], [5, 0, 5]]), np.array([[1.0, 1, 2], [1, 1, 1], [2, 3, 8]])]
+    found = ctc_rows.f1(counts, Units(["a", "b", "c"]))
+    assert found.by_seed == pytest.approx([200 * 8 / (16 + 3 + 7), 200 * 4 / (8 + 5 + 11)])
+
+
 def test_the_interval_of_a_rate_is_that_of_a_ratio_of_sums():
     """Errors in proportion to tokens leave no doubt about their rate; otherwise there is some."""
     rng = np.random.default_rng(0)
     units = Units([f"r{i}" for i in range(40)])
     lengths = rng.integers(5, 30, 40)
     true = [rng.integers(1, 9, length) for length in lengths]
-    none = ctc.rate([token_errors(true, [[] for _ in true])], units)
+    none = ctc_rows.rate([token_errors(true, [[] for _ in true])], units)
     assert none.by_seed == pytest.approx([100])
     assert np.abs(none.influence).max() < 1e-9
-    half = ctc.rate([token_errors(true, [one if i % 2 else [] for i, one in enumerate(true)])], units)
+    half = ctc_rows.rate([token_errors(true, [one if i % 2 else [] for i, one in enumerate(true)])], units)
     spread = float(np.sqrt(units.variance(half.influence[0])))
     weights = rng.multinomial(40, np.full(40, 1 / 40), 2000)
     wrong = np.where(np.arange(40) % 2, 0, lengths)

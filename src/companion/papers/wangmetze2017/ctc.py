@@ -4,7 +4,7 @@ The noiseme corpus was never released. Polyphonic recordings made from ESC-50 st
 another task: what can be compared are differences between features, and how many epochs pass before anything is said.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,23 +15,31 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from companion.datasets.base import Dataset
-from companion.evaluation.boundaries import Tokens
-from companion.evaluation.event_matching import event_f1, segment_f1_of_events
-from companion.evaluation.influence import Linearised, weighted
+from companion.evaluation.influence import Linearised
 from companion.evaluation.intervals import interval
-from companion.evaluation.token_errors import TokenErrors, errors_in_any_order, token_errors
-from companion.evaluation.units import Units, units_of
+from companion.evaluation.token_errors import token_errors
 from companion.experiment import Experiment, Findings, Part, Task
 from companion.papers.wangmetze2017 import students
+from companion.papers.wangmetze2017.ctc_rows import (
+    POINTS,
+    TER,
+    epoch_rows,
+    event_counts,
+    events_made,
+    f1_rows,
+    kinds_of,
+    rate,
+    units,
+)
 from companion.papers.wangmetze2017.frames import LOW_LEVEL, Heard, hear_frames
+from companion.papers.wangmetze2017.framewise import FramewiseSettings, events_said, tokens_said, train_activity
 from companion.papers.wangmetze2017.learning import SPLITS, NetworkSettings, Said, first_token, train
 from companion.papers.wangmetze2017.listening import Weights, published_weights
 from companion.papers.wangmetze2017.student_features import STUDENTS, hear_student, named
 from companion.profiles import Settings
-from companion.results.rows import Rows, bare
+from companion.results.rows import Rows
 from companion.store import Kept
 
-TER, POINTS = "TER %", "TER difference, points"
 ROWS = {
     LOW_LEVEL: "Low-level (50-d, epoch 500)",
     "conv5": "SoundNet conv5 256",
@@ -60,6 +68,10 @@ class CtcSettings(Settings):
         taught: Of the chapter on SN-F and SN-R: which networks their layers are read off.
         width: Of a SoundNet that never learned, where the published weights are not used.
         network: Network and training.
+        framewise: Features on which a frame-wise detector is trained, too.
+        frame: How that is.
+        pretrained: Features whose networks are also begun with its LSTM.
+        pretrained_epochs: Epochs of these: enough to see them begin to speak.
         n_seeds: Networks of each feature.
     """
 
@@ -71,6 +83,10 @@ class CtcSettings(Settings):
     taught: students.StudentsSettings = students.PROFILES["esc50"]
     width: float = 0.0
     network: NetworkSettings = NetworkSettings()
+    framewise: tuple[str, ...] = (LOW_LEVEL, "conv5")
+    frame: FramewiseSettings = FramewiseSettings()
+    pretrained: tuple[str, ...] = (LOW_LEVEL,)
+    pretrained_epochs: int = 150
     n_seeds: int = 3
 
 
@@ -85,10 +101,13 @@ PROFILES: Mapping[str, CtcSettings] = {
         network=NetworkSettings(
             units=24, activation="tanh", epochs=20, low_level_epochs=20, batch_size=3, lr=1.0, clip_value=0.05
         ),
+        frame=FramewiseSettings(epochs=10, lr=1e-2),
+        pretrained_epochs=10,
         n_seeds=1,
     ),
     # Hyperbolic tangents, which run fused: a step takes 0.4 s of one core and 1.3 s with ReLU, whose network also needs
-    # the clipping to stay finite. An epoch has 18 steps; three networks of each feature are 2100 epochs.
+    # the clipping to stay finite. An epoch has 18 steps; three networks of each feature are 2100 epochs, those that
+    # begin with a detector's LSTM 450 more, and detectors 240.
     "esc50": CtcSettings(network=NetworkSettings(activation="tanh")),
     "paper": CtcSettings(corpus="noiseme"),
 }
@@ -160,82 +179,102 @@ def network_of(task: Task, feature: str, seed: int) -> Kept:
     return task.keep(train, *known)
 
 
+def detector_of(task: Task, feature: str, seed: int) -> Kept:
+    """The frame-wise detector of one feature and seed, whose weights begin as those of the network of boundaries."""
+    settings: CtcSettings = task.settings
+    known = (task.inputs["corpus"], frames_of(task, feature), feature, settings.network, settings.frame, seed)
+    return task.keep(train_activity, *known)
+
+
+def pretrained_of(task: Task, feature: str, seed: int) -> Kept:
+    """What the network of one feature and seed says that begins with the detector's LSTM."""
+    n_epochs = task.settings.pretrained_epochs
+    shorter = task.settings.network.model_copy(update={"epochs": n_epochs, "low_level_epochs": n_epochs})
+    known = (task.inputs["corpus"], frames_of(task, feature), feature, shorter, seed)
+    return task.keep(train, *known, detector_of(task, feature, seed))
+
+
+def heard_so(settings: CtcSettings, chosen: tuple[str, ...]) -> list[str]:
+    """Those of some features that are compared at all."""
+    return [feature for feature in settings.features if feature in chosen]
+
+
+def detectors(settings: CtcSettings) -> list[str]:
+    """Features with a frame-wise detector."""
+    return heard_so(settings, (*settings.framewise, *settings.pretrained))
+
+
 def compute(task: Task) -> Findings:
     """Rows, and the tables ``ctc_curves`` and ``errors``."""
+    settings: CtcSettings = task.settings
     recordings: Dataset = task.inputs["corpus"]
     rows, curves, kinds = Rows(), list[dict[str, Any]](), list[dict[str, Any]]()
     rates: dict[str, dict[str, Linearised]] = {}
-    units = {split: _units(recordings, number) for split, number in SPLITS.items()}
-    for feature in task.settings.features:
+    begun: dict[tuple[str, str], list[int]] = {}
+    seeds, of_split = task.seeds(settings.n_seeds), {split: units(recordings, split) for split in SPLITS}
+    for feature in settings.features:
+        row = ROWS.get(feature, feature)
         heard = Heard.of(recordings, frames_of(task, feature), components=None)
-        said = [Said.of(network_of(task, feature, seed)) for seed in task.seeds(task.settings.n_seeds)]
+        said = [Said.of(network_of(task, feature, seed)) for seed in seeds]
         rates[feature] = {}
         for split, number in SPLITS.items():
             chosen = heard.fold(number)
             true = [heard.tokens[i] for i in chosen]
             errors = [token_errors(true, one.only(chosen)) for one in said]
-            rates[feature][split] = found = rate(errors, units[split])
-            rows.add("Table4", ROWS.get(feature, feature), COLUMNS[split], TER, interval(found, bounds=(0, np.inf)))
+            rates[feature][split] = found = rate(errors, of_split[split])
+            rows.add("Table4", row, COLUMNS[split], TER, interval(found, bounds=(0, np.inf)))
             kinds += [{"feature": feature, "split": split, **line} for line in kinds_of(true, said, chosen, errors)]
         # the training recordings are what they are: only who was recorded for the test is left to chance
         learned = rates[feature]["train"].by_seed
         gap = replace(rates[feature]["test"], by_seed=rates[feature]["test"].by_seed - learned)
-        rows.add("Gap", ROWS.get(feature, feature), "test - train", POINTS, interval(gap, difference=True))
-        begun = float(np.mean([first_token(one.curve) for one in said]))
-        row, column = WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))
-        rows.add("Claim", row, column, "epochs", bare(begun, n_seeds=len(said)))
-        f1_rows(rows, feature, heard, said)
-        curves += [{"feature": feature, "seed": seed, **line} for seed, one in enumerate(said) for line in one.curve]
-    for one, other in pairwise(task.settings.features):
+        rows.add("Gap", row, "test - train", POINTS, interval(gap, difference=True))
+        begun[WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))] = [first_token(one.curve) for one in said]
+        if feature in settings.pretrained:
+            early = [Said.of(pretrained_of(task, feature, seed)) for seed in seeds]
+            name, start = WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))
+            column = "pre-trained" if start == "random start" else f"{start}, pre-trained"
+            begun[name, column] = [first_token(one.curve) for one in early]
+        detected = detector_rows(rows, task, feature, heard, rates[feature]["test"])
+        counts = [event_counts(heard, events_made(one, heard)) for one in said]
+        f1_rows(rows, row, counts, of_split["test"], detected)
+        curves += [
+            {"feature": feature, "seed": seed, **line} for seed, one in zip(seeds, said, strict=True)
+            for line in one.curve
+        ]  # fmt: skip
+    epoch_rows(rows, begun)
+    for one, other in pairwise(settings.features):
         difference = interval(rates[other]["test"] - rates[one]["test"], difference=True)
         rows.add("Paired", f"{other} - {one}", "test", POINTS, difference)
-    names = {name for clip in recordings.clips for name in clip.recording.split("+")}
-    hours = sum(clip.duration for clip in recordings.clips) / 3600
-    words = f"{recordings.name}: {len(recordings.clips)} recordings, {hours:.2g} h, {len(names)} original ones, "
-    words += f"{len(recordings.classes)} classes"
     tables = {"ctc_curves": pd.DataFrame(curves).rename(columns=CURVES), "errors": pd.DataFrame(kinds)}
-    return Findings(rows, tables, words, len(names), task.seeds(task.settings.n_seeds))
+    names = {name for clip in recordings.clips for name in clip.recording.split("+")}
+    return Findings(rows, tables, words(recordings, len(names)), len(names), seeds)
 
 
-def _units(recordings: Dataset, fold: int) -> Units:
-    return units_of([clip.recording for clip in recordings.clips if clip.fold == fold], recordings.author_of)
+def detector_rows(
+    rows: Rows, task: Task, feature: str, heard: Heard, boundaries: Linearised
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]] | None:
+    """Token error rate of frame-wise detectors on the test recordings, and what their events hit; None without any."""
+    if feature not in task.settings.framewise:
+        return None
+    row, chosen = ROWS.get(feature, feature), heard.fold(SPLITS["test"])
+    seeds, smooth = task.seeds(task.settings.n_seeds), task.settings.frame.smooth
+    events = [events_said(detector_of(task, feature, seed), heard, smooth) for seed in seeds]
+    true = [heard.tokens[i] for i in chosen]
+    errors = [token_errors(true, [tokens_said(one, heard)[i] for i in chosen]) for one in events]
+    found = rate(errors, boundaries.units)
+    rows.add("Frame by frame", row, "test", TER, interval(found, bounds=(0, np.inf)))
+    gain = interval(boundaries - found, difference=True)
+    rows.add("Frame by frame, paired", row, "boundaries - frame by frame", POINTS, gain)
+    return [event_counts(heard, one) for one in events]
 
 
-def rate(errors: Sequence[TokenErrors], units: Units) -> Linearised:
-    """Token error rate of each seed, in per cent, and how every recording moves it."""
-    wrong = np.stack([one.errors for one in errors]).astype(np.float64)
-    true = errors[0].n_reference.astype(np.float64)
-    return weighted(lambda weights: 100 * (weights @ wrong.T) / (weights @ true)[:, None], units)
-
-
-def kinds_of(
-    true: Sequence[Tokens], said: Sequence[Said], chosen: NDArray[np.intp], errors: Sequence[TokenErrors]
-) -> Iterator[dict[str, float]]:
-    """What kinds of errors each seed makes, in per cent of the true tokens, and what the order alone costs."""
-    for seed, (one, found) in enumerate(zip(said, errors, strict=True)):
-        whole = float(found.n_reference.sum())
-        unordered = errors_in_any_order(true, one.only(chosen))
-        yield {
-            "seed": seed,
-            "substitutions": 100 * found.substitutions.sum() / whole,
-            "deletions": 100 * found.deletions.sum() / whole,
-            "insertions": 100 * found.insertions.sum() / whole,
-            "order of simultaneous boundaries": 100 * (found.errors - unordered).sum() / whole,
-        }
-
-
-def f1_rows(rows: Rows, feature: str, heard: Heard, said: Sequence[Said]) -> None:
-    """F1 of the events that the boundaries make, on the test recordings."""
-    chosen, classes = heard.fold(SPLITS["test"]), heard.corpus.classes
-    clips = [heard.corpus.clips[i] for i in chosen]
-    true = [[(event.onset, event.offset, event.label) for event in clip.strong] for clip in clips]
-    scores = []
-    for one in said:
-        made = [heard.grid.events(one.tokens[i], classes, len(heard.features[i])) for i in chosen]
-        segments = segment_f1_of_events(true, made, [clip.duration for clip in clips], classes)
-        scores.append([event_f1(true, made, classes, collar=1.0).micro[0], segments.micro[0]])
-    for column, value in zip(("events, collar 1 s", "segments of 1 s"), np.mean(scores, axis=0), strict=True):
-        rows.add("F1", ROWS.get(feature, feature), column, "F1 %", bare(100 * value, n_seeds=len(said)))
+def words(recordings: Dataset, n_originals: int) -> str:
+    """The data in words."""
+    hours = sum(clip.duration for clip in recordings.clips) / 3600
+    return (
+        f"{recordings.name}: {len(recordings.clips)} recordings, {hours:.2g} h, {n_originals} original ones, "
+        f"{len(recordings.classes)} classes"
+    )
 
 
 experiment = Experiment(
@@ -252,6 +291,18 @@ experiment = Experiment(
             lambda task, feature, seed: network_of(task, feature, int(seed)),
             lambda s, seed: [{"feature": f, "seed": seed + i} for f in s.features for i in range(s.n_seeds)],
             after=("frames",),
+        ),
+        "detector": Part(
+            lambda task, feature, seed: detector_of(task, feature, int(seed)),
+            lambda s, seed: [{"feature": f, "seed": seed + i} for f in detectors(s) for i in range(s.n_seeds)],
+            after=("frames",),
+        ),
+        "pretrained": Part(
+            lambda task, feature, seed: pretrained_of(task, feature, int(seed)),
+            lambda s, seed: [
+                {"feature": f, "seed": seed + i} for f in heard_so(s, s.pretrained) for i in range(s.n_seeds)
+            ],
+            after=("frames", "detector"),
         ),
     },
 )

@@ -46,6 +46,7 @@ HEADS = {
     "Claim": ("what", "with"),
     "Gap": ("feature", "difference"),
     "F1": ("feature", "measured on"),
+    "Frame by frame": ("feature", "recordings"),
     "ctc/Paired": ("features", "recordings"),
     "Fig1/text": ("network", "clips"),
     "Fig1 variants": ("network", "clips"),
