@@ -15,14 +15,14 @@ from companion.datasets.rare import RareMixtures
 from companion.experiment import Experiment
 from companion.features import NS_LOG_MEL, Feature, extract
 from companion.models.recurrent import RecurrentTagger
-from companion.papers.diment2017 import transfer
+from companion.papers.diment2017 import table1, transfer
 from companion.papers.diment2017.learning import tagger_of
 from companion.papers.diment2017.sounds import SoundSettings, recordings
 from companion.report import page
 from companion.report.figures import learning_curves
 from companion.report.page import NOTHING, stacked
 from companion.report.players import Example, listen
-from companion.report.shown import Shown, folded
+from companion.report.shown import Shown, escape, folded
 from companion.report.style import BLUE, GREEN, VERMILION, axes_grid, show, styled
 from companion.report.tables import plain_table
 
@@ -79,6 +79,19 @@ class Page(page.Page):
         """The same transfer from other sources, where the run tried any, folded."""
         items = [item for item in self.evidence.run.rows["item"].unique() if item.startswith("Other sources")]
         return folded("Other sources", stacked([self.table(item) for item in items])) if items else NOTHING
+
+    def control(self) -> Shown:
+        """How often another event is taken for the target's by networks that learned from all data; others folded."""
+        rows = self.evidence.run.rows
+        full = rows[rows["row"] == table1.FULL].set_index(["item", "column"])
+        other, none = full.loc[("Control", "another event")], 100 - full.at[("By event", "no event"), "value"]
+        words = (
+            f"Networks that learned from all data take {other['value']:.0f} % "
+            f"[{other['ci_low']:.0f}, {other['ci_high']:.0f}] of the other events for the target's, and {none:.0f} % of "
+            f"the mixtures without any event ({self.evidence.heading})."
+        )
+        table = self.table("Control", "Mixtures with another event that were taken for the target's")
+        return Shown(f"<p>{escape(words)}</p>", words) + folded("After every way of training", table)
 
     def sounds(self) -> Shown:
         """How many recordings and authors are in each part of both tasks, folded."""
