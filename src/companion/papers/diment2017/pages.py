@@ -87,8 +87,8 @@ class Page(page.Page):
         other, none = full.loc[("Control", "another event")], 100 - full.at[("By event", "no event"), "value"]
         words = (
             f"Networks that learned from all data take {other['value']:.0f} % "
-            f"[{other['ci_low']:.0f}, {other['ci_high']:.0f}] of the other events for the target's, and {none:.0f} % of "
-            f"the mixtures without any event ({self.evidence.heading})."
+            f"[{other['ci_low']:.0f}, {other['ci_high']:.0f}] of the other events for the target's, and {none:.0f} % "
+            f"of the mixtures without any event ({self.evidence.heading})."
         )
         table = self.table("Control", "Mixtures with another event that were taken for the target's")
         return Shown(f"<p>{escape(words)}</p>", words) + folded("After every way of training", table)
