@@ -121,13 +121,16 @@ class Page(page.Page):
         return self.differences(lines, "difference of MAP, points", scale=100)
 
     def effects(self) -> Shown:
-        """Training and hearing apart, over all recordings and by share."""
+        """Training and hearing apart, over all recordings; by share they stand among the other variants."""
         rows = self.evidence.run.rows
-        kept = rows[rows["item"] == "Cross, effects"]
-        names = list(dict.fromkeys(kept["row"]))
+        kept = rows[(rows["item"] == "Cross, effects") & (rows["row"] == "all recordings")]
         effects = [name for name in dict.fromkeys(kept["column"]) if name != "together"]
-        lines = {name: {row: f"[Cross, effects | {row} | {name} | AP difference]" for row in names} for name in effects}
-        return self.differences(lines, "difference of MAP, points", scale=100)
+        lines = {name: f"[Cross, effects | all recordings | {name} | AP difference]" for name in effects}
+        return self.differences({"all recordings": lines}, "difference of MAP, points", scale=100)
+
+    def controls(self) -> Shown:
+        """What is scored without training and without listening, folded."""
+        return folded("Without training, and without listening", self.table("Controls"))
 
     def wild(self) -> Shown:
         """Table II, folded: what is claimed of it stands among the claims."""
