@@ -72,8 +72,9 @@ class Page(page.Page):
     def table_1(self) -> Shown:
         """Table 1, under the item that says whether both tasks were learned."""
         items = self.evidence.run.rows["item"].unique()
-        shown = [self.table(item, f"{item}: accuracy on test mixtures") for item in items if item.startswith("Table1")]
-        return stacked(shown)
+        kept = [item for item in items if item.startswith("Table1")]
+        words = "Table 1{}: accuracy on test mixtures"
+        return stacked([self.table(item, words.format(item.removeprefix("Table1"))) for item in kept])
 
     def other_sources(self) -> Shown:
         """The same transfer from other sources, where the run tried any, folded."""
