@@ -13,21 +13,40 @@ DIRECTIONS = ("", "_reverse")
 
 
 class RecurrentFrames(nn.Module):
-    """One bidirectional LSTM and an output for every frame: what networks of boundaries and of activity share."""
+    """One bidirectional LSTM, and an output layer for every frame: what both networks below share.
+
+    All of it computes in 32 bits, under mixed precision too: in bfloat16 a memory stops growing long before the end
+    of a clip.
+
+    Args:
+        n_classes: Event classes n.
+        n_features: Values F in a frame.
+        units: Units H of the LSTM in each direction.
+        activation: ``relu`` or ``tanh``. The paper speaks of an LSTM with "the ReLU non-linearity" and does not say
+            where in the cell it stands; here it replaces both hyperbolic tangents. ``tanh`` is the usual cell, and the
+            only one that fused kernels run.
+        forget_bias: First bias of the forget gates.
+        generator: Draws all weights.
+
+    Source: Wang, Metze 2017, sections 2.1 and 3.2 (400 units each way, Glorot's uniform weights, a forget bias of one).
+    """
+
+    outputs_per_class, further_outputs = 1, 0
 
     def __init__(
         self,
-        n_outputs: int,
-        n_features: int,
-        units: int,
-        activation: str,
-        forget_bias: float,
-        generator: torch.Generator | None,
+        n_classes: int = 17,
+        *,
+        n_features: int = 256,
+        units: int = 400,
+        activation: str = "relu",
+        forget_bias: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.n_features, self.units, self.activation = n_features, units, activation
+        self.n_classes, self.n_features, self.units, self.activation = n_classes, n_features, units, activation
         self.lstm = Recurrent(n_features, units, cell="lstm", activation=activation)
-        self.output = nn.Linear(2 * units, n_outputs)
+        self.output = nn.Linear(2 * units, self.outputs_per_class * n_classes + self.further_outputs)
         for name, weight in self.lstm.cells.named_parameters():
             if name.startswith("weight"):
                 for gate in weight.unflatten(0, (4, units)).unbind(0):  # each gate is a matrix of its own
@@ -42,7 +61,9 @@ class RecurrentFrames(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def outputs(self, x: Tensor) -> Tensor:
-        """Outputs of every frame, in 32 bits. Shape: ``(B, T, F)`` to ``(B, T, V)``.
+        """Outputs of every frame. Shape: ``(B, T, F)`` to ``(B, T, V)``.
+
+        Clips of a batch have one length: nothing is padded, so no clip feels another.
 
         Raises:
             ParameterError: The features are not those the network was made for, or there is no frame.
@@ -56,36 +77,12 @@ class RecurrentFrames(nn.Module):
 
 
 class BoundaryNetwork(RecurrentFrames):
-    """Log-probabilities of every token in every frame.
+    """Log-probabilities of every token in every frame: blank, then onset and offset of each class.
 
-    All of it computes in 32 bits, under mixed precision too: in bfloat16 a memory stops growing long before the end
-    of a clip.
-
-    Args:
-        n_classes: Event classes n; the vocabulary has 2n + 1 tokens.
-        n_features: Values F in a frame.
-        units: Units H of the LSTM in each direction.
-        activation: ``relu`` or ``tanh``. The paper speaks of an LSTM with "the ReLU non-linearity" and does not say
-            where in the cell it stands; here it replaces both hyperbolic tangents. ``tanh`` is the usual cell, and the
-            only one that fused kernels run.
-        forget_bias: First bias of the forget gates.
-        generator: Draws all weights.
-
-    Source: Wang, Metze 2017, sections 2.1 and 3.2 (400 units each way, Glorot's uniform weights, a forget bias of one).
+    Its vocabulary has 2n + 1 tokens. Arguments, errors and source are those of `RecurrentFrames`.
     """
 
-    def __init__(
-        self,
-        n_classes: int = 17,
-        *,
-        n_features: int = 256,
-        units: int = 400,
-        activation: str = "relu",
-        forget_bias: float = 1.0,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__(2 * n_classes + 1, n_features, units, activation, forget_bias, generator)
-        self.n_classes = n_classes
+    outputs_per_class, further_outputs = 2, 1
 
     @property
     def architecture(self) -> dict[str, Any]:
@@ -94,44 +91,17 @@ class BoundaryNetwork(RecurrentFrames):
         return {**sizes, "activation": self.activation}
 
     def forward(self, x: Tensor) -> Tensor:
-        """Log-probabilities of the tokens: blank, then onset and offset of each class.
-
-        Clips of a batch have one length: nothing is padded, so no clip feels another.
-
-        Args:
-            x: Features. Shape: ``(B, T, F)``.
-
-        Returns:
-            Shape: ``(B, T, 2n + 1)``.
-
-        Raises:
-            ParameterError: The features are not those the network was made for, or there is no frame.
-        """
+        """Log-probabilities. Shape: ``(B, T, F)`` to ``(B, T, 2n + 1)``."""
         return functional.log_softmax(self.outputs(x), -1)
 
 
 class ActivityNetwork(RecurrentFrames):
-    """Which classes sound in each frame: the same LSTM, and an output for every class.
+    """Which classes sound in each frame: an output for every class.
 
-    Args:
-        n_classes, n_features, units, activation, forget_bias, generator: As for ``BoundaryNetwork``.
-
-    Source: Wang, Metze 2017, sections 1 and 3.2: the frame-wise classifier that networks of boundaries are compared
-    with, and begin with where they are pre-trained.
+    Networks of boundaries are compared with it, and begin with its LSTM where they are pre-trained (Wang, Metze 2017,
+    sections 1 and 3.2). Arguments and errors are those of `RecurrentFrames`.
     """
 
-    def __init__(
-        self,
-        n_classes: int = 17,
-        *,
-        n_features: int = 256,
-        units: int = 400,
-        activation: str = "relu",
-        forget_bias: float = 1.0,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__(n_classes, n_features, units, activation, forget_bias, generator)
-
     def forward(self, x: Tensor) -> Tensor:
-        """Logits. Shape: ``(B, T, F)`` to ``(B, T, n)``; raises as ``outputs``."""
+        """Logits. Shape: ``(B, T, F)`` to ``(B, T, n)``."""
         return self.outputs(x)

@@ -228,10 +228,10 @@ def compute(task: Task) -> Findings:
         learned = rates[feature]["train"].by_seed
         gap = replace(rates[feature]["test"], by_seed=rates[feature]["test"].by_seed - learned)
         rows.add("Gap", row, "test - train", POINTS, interval(gap, difference=True))
-        begun[WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))] = [first_token(one.curve) for one in said]
+        name, start = WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))
+        begun[name, start] = [first_token(one.curve) for one in said]
         if feature in settings.pretrained:
             early = [Said.of(pretrained_of(task, feature, seed)) for seed in seeds]
-            name, start = WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))
             column = "pre-trained" if start == "random start" else f"{start}, pre-trained"
             begun[name, column] = [first_token(one.curve) for one in early]
         detected = detector_rows(rows, task, feature, heard, rates[feature]["test"])
@@ -260,7 +260,8 @@ def detector_rows(
     seeds, smooth = task.seeds(task.settings.n_seeds), task.settings.frame.smooth
     events = [events_said(detector_of(task, feature, seed), heard, smooth) for seed in seeds]
     true = [heard.tokens[i] for i in chosen]
-    errors = [token_errors(true, [tokens_said(one, heard)[i] for i in chosen]) for one in events]
+    tokens = [tokens_said(one, heard) for one in events]
+    errors = [token_errors(true, [of_seed[i] for i in chosen]) for of_seed in tokens]
     found = rate(errors, boundaries.units)
     rows.add("Frame by frame", row, "test", TER, interval(found, bounds=(0, np.inf)))
     gain = interval(boundaries - found, difference=True)
