@@ -205,16 +205,6 @@ def test_how_it_is_computed_is_no_part_of_the_key(store, tmp_path):
     assert CALLS == ["ramp"]
 
 
-def test_find_computes_nothing(store):
-    assert store.find(ramp, 1) is None
-    assert not store.root.exists()
-    made = store.keep(ramp, 1)
-    found = store.find(ramp, 1)
-    assert found is not None
-    assert (found.path, found.sha256) == (made.path, made.sha256)
-    assert CALLS == ["ramp"]
-
-
 def test_a_value_counts_in_a_key_by_its_content(store):
     """Where a value came from, and when, is not what a later one depends on."""
     one, other, third = store.keep(ramp, 1), store.keep(ramp, 2), store.keep(slope, 1)

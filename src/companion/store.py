@@ -134,15 +134,15 @@ class Store:
         Raises:
             StoreError: The folder cannot be read or written, or the disk is full.
         """
-        found = self.find(function, *arguments, mmap=mmap)
-        if found is not None:
-            return found
         identity = self.identity(function, *arguments)
         path = self.path(function, identity)
+        found = _intact(path, identity, mmap)
+        if found is not None:
+            return found
         work = work or Work()
         scratch = path.with_suffix("")
         with _alone(path):
-            found = self.find(function, *arguments, mmap=mmap)
+            found = _intact(path, identity, mmap)
             if found is not None:  # another process has made it meanwhile
                 return found
             noted, started = dict(self.stamp(work)), time.perf_counter()
@@ -153,24 +153,6 @@ class Store:
             write(path, value, receipt)
             shutil.rmtree(scratch, ignore_errors=True)
         return read(path, mmap=mmap)
-
-    def find(self, function: Callable[..., Value], *arguments: Any, mmap: bool = False) -> Kept | None:
-        """The stored value, or None where there is none that is intact; a damaged one is said in a warning."""
-        identity = self.identity(function, *arguments)
-        path = self.path(function, identity)
-        if not path.is_file():
-            return None
-        try:
-            kept = read(path, mmap=mmap)
-        except StoreError as error:
-            if isinstance(error.__cause__, OSError):
-                raise
-            warnings.warn(f"{error.problem}: it is computed again", stacklevel=2)
-            return None
-        if kept.receipt.get("key") != identity:
-            warnings.warn(f"{path} holds another value than its name says: it is computed again", stacklevel=2)
-            return None
-        return kept
 
     def identity(self, function: Callable[..., Value], *arguments: Any) -> str:
         """Key of a value: the function, its code, and its arguments."""
@@ -287,6 +269,23 @@ def read(path: Path, *, mmap: bool = False) -> Kept:
     if checksum({}, said["receipt"]) != said.get("receipt_sha256"):
         raise damaged(path, "its receipt does not have its checksum")
     return Kept(path, arrays, facts, receipt, said["sha256"])
+
+
+def _intact(path: Path, identity: str, mmap: bool) -> Kept | None:
+    """The value of a file, or None where there is none, or it is damaged or another one, which is said."""
+    if not path.is_file():
+        return None
+    try:
+        kept = read(path, mmap=mmap)
+    except StoreError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        warnings.warn(f"{error.problem}: it is computed again", stacklevel=3)
+        return None
+    if kept.receipt.get("key") != identity:
+        warnings.warn(f"{path} holds another value than its name says: it is computed again", stacklevel=3)
+        return None
+    return kept
 
 
 def damaged(path: Path, reason: str) -> StoreError:

@@ -136,21 +136,16 @@ def evaluate(reference: ArrayLike, estimated: ArrayLike, weights: ArrayLike | No
     Raises:
         DataError: The arrays cannot be scored.
     """
-    reference, estimated = np.asarray(reference), np.asarray(estimated)
-    validate(reference, estimated)
-    classes = list(zip(reference.T, estimated.T, strict=True))
+    reference = np.asarray(reference)
     counts = np.ones(len(reference), dtype=np.int64) if weights is None else np.asarray(weights)
-    return TaggingScores(
-        average_precision=np.array([average_precision(*pair, weights) for pair in classes]),
-        auc=np.array([area_under_roc(*pair, weights) for pair in classes]),
-        positives=np.asarray(counts @ reference, dtype=np.int64),
-    )
+    ap, auc = resampled(reference, estimated, counts[None])
+    return TaggingScores(ap[0], auc[0], positives=np.asarray(counts @ reference, dtype=np.int64))
 
 
 def resampled(reference: ArrayLike, estimated: ArrayLike, weights: ArrayLike) -> tuple[Array, Array]:
     """AP and AUC of every class under many sets of weights at once, sorting each class only once.
 
-    The same numbers as `evaluate` with each row of weights, which need not be whole, at a hundredth of the time.
+    The same numbers as `average_precision` and `area_under_roc` with each row of weights, at a hundredth of the time.
 
     Args:
         reference: 1 where the class occurs in the clip. Shape: ``(N, C)``.

@@ -114,7 +114,7 @@ class WeakCNN(nn.Module):
 
         Shape: ``(B, T, F)`` to ``(B, 512, T // 64, F // 64)``.
         """
-        hidden = x.unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        hidden = image(x)
         for block in self.blocks:
             hidden = block(hidden, lengths)
             lengths = None if lengths is None else lengths // 2
@@ -171,6 +171,15 @@ def initialise(module: nn.Module) -> None:
         nn.init.xavier_uniform_(module.weight, gain=nn.init.calculate_gain("relu"))
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def image(x: Tensor) -> Tensor:
+    """Spectrograms as images of one channel. Shape: ``(B, T, F)`` to ``(B, 1, T, F)``.
+
+    The channel is the last in memory. With one channel that moves no value, but every convolution and pooling that
+    follows keeps the order, in which they are two to three times as fast on a CPU, whatever the order of the weights.
+    """
+    return x.unsqueeze(3).permute(0, 3, 1, 2)
 
 
 def segment_mask(lengths: Tensor | None, n_clips: int, n_frames: int, device: torch.device) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from companion.errors import ParameterError
 from companion.models.masked import frame_mask
 from companion.models.pooling import POOLINGS
-from companion.models.weak_cnn import N_MELS, SEGMENT, Output, pad_to_segment
+from companion.models.weak_cnn import N_MELS, SEGMENT, Output, image, pad_to_segment
 
 HOP = 32
 """Log-mel frames between segments: five poolings halve the time."""
@@ -134,7 +134,7 @@ class WLER(nn.Module):
 
     def trunk(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """C1P1 to C5P5. Shape: ``(B, T, F)`` to ``(B, 256, T // 32, F // 32)``."""
-        hidden = ((x - self.centre) / self.spread).unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        hidden = image((x - self.centre) / self.spread)
         for block in self.blocks:
             hidden, lengths = block(hidden, lengths)
         return hidden

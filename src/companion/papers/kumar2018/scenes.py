@@ -78,7 +78,7 @@ PROFILES: Mapping[str, SceneSettings] = {
     "demo": SceneSettings(
         **_source("demo"),
         scenes="synthetic",
-        clips_per_scene=8,
+        clips_per_scene=4,
         duration=8.0,
         adaptation_epochs=8,
         per_decade=1,

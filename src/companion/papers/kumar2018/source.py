@@ -188,8 +188,7 @@ def train(work: Work, corpus: Dataset, settings: SourceSettings, shown: Shown, s
 def first_network(settings: SourceSettings, n_classes: int, seed: int) -> WeakCNN:
     """N_S with the weights that every network of a seed starts from."""
     torch.manual_seed(seed)
-    network = WeakCNN(n_classes, width=settings.width, pooling=settings.pooling)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return WeakCNN(n_classes, width=settings.width, pooling=settings.pooling)
 
 
 def hearing(network: nn.Module, segmentwise: bool) -> nn.Module:

@@ -58,7 +58,7 @@ class TaggingSettings(Settings):
 
 PROFILES: Mapping[str, TaggingSettings] = {
     "demo": TaggingSettings(
-        weak=WeakSettings(name="synthetic", n_train=80, n_validation=30, n_test=40, duration=(3.5, 4.0, 6.0)),
+        weak=WeakSettings(name="synthetic", n_train=64, n_validation=24, n_test=40, duration=(3.5, 4.0, 6.0)),
         source=SourceSettings(epochs=4, batch_size=8, width=0.125, rate="cosine", lr=3e-3),
         shown=SHOWN[:2],
     ),

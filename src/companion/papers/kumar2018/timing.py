@@ -57,7 +57,6 @@ class Side:
     """
 
     def __init__(self, model: nn.Module, loss: Callable[[Output, Tensor], Tensor], fabric: Fabric) -> None:
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimizer = fabric.setup(model, torch.optim.Adam(model.parameters(), lr=LR))
         self.loss, self.fabric = loss, fabric
 

@@ -74,7 +74,7 @@ class TransferSettings(CellSettings):
 PROFILES: Mapping[str, TransferSettings] = {
     "demo": TransferSettings(
         target="synthetic",
-        clips_per_class=10,
+        clips_per_class=5,
         clip_duration=3.5,
         weak=tagging.PROFILES["demo"].weak,
         source=tagging.PROFILES["demo"].source,

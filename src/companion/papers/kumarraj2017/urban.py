@@ -93,7 +93,7 @@ PROFILES: Mapping[str, UrbanSettings] = {
     "demo": UrbanSettings(
         sounds=SoundSettings(
             name="synthetic",
-            n_train=40, n_validation=16, n_test=30, n_web=40, n_wild=20,
+            n_train=24, n_validation=12, n_test=24, n_web=24, n_wild=16,
             durations=(3.5, 7.0), wild_durations=(4.0,),
         ),
         training=TrainSettings(

@@ -95,7 +95,7 @@ PROFILES: Mapping[str, StudentsSettings] = {
         classes=("bark", "drum", "telephone", "wail"),
         clips_per_class=20,
         clip_seconds=3.5,
-        student=StudentSettings(width=0.125, size=16, batch_size=4, clips=2, steps=10, checks=5, lr=3e-3, patience=1),
+        student=StudentSettings(width=0.125, size=16, batch_size=4, clips=2, steps=10, checks=4, lr=3e-3, patience=1),
         variants=(),
         n_seeds=1,
     ),
