@@ -125,7 +125,7 @@ def found(monkeypatch):
 
     def compute(variants=("SN-F without decay",), **changed):
         made.update(changed)
-        changes = {"variants": variants, "n_seeds": 2, "clips_per_class": 5}
+        changes = {"variants": variants, "n_seeds": 2, "clips_per_class": 5, "joined": 0}
         task, _ = students.experiment.task("demo", device="cpu", changes=changes)
         done = students.compute(task)
         rows = {(line["item"], line["row"], line["column"]): line for line in done.rows.lines}

@@ -159,3 +159,32 @@ def kl_curves_drawn(curves: pd.DataFrame, constants: Mapping[str, float]) -> Fig
     for axis in figure.axes[:2]:
         axis.set_ylabel(f"{axis.get_ylabel()}, nats")
     return figure
+
+
+@styled
+def transition_drawn(table: pd.DataFrame, layers: Sequence[str]) -> Figure:
+    """Activations of some layers before and after a join, a line a unit; those that rise stand on top.
+
+    Args:
+        table: ``seconds`` from the join, ``unit``, and a column for each layer.
+        layers: Which, in reading order, three in a row.
+    """
+    figure, axes = axes_grid(-(-len(layers) // 3), 3, 7.6, 4.2, sharex=True)
+    for axis, layer in zip(axes, layers, strict=True):
+        grid = table.pivot(index="unit", columns="seconds", values=layer).dropna()
+        times = np.asarray(grid.columns, dtype=float)
+        rises = grid.loc[:, times > 0].mean(axis=1) - grid.loc[:, times < 0].mean(axis=1)
+        values = grid.loc[rises.sort_values().index].to_numpy()
+        spread = float(np.abs(values - np.median(values)).max()) or 1.0
+        middle = float(np.median(values))
+        axis.imshow(
+            values, aspect="auto", origin="lower", cmap="RdBu_r", vmin=middle - spread, vmax=middle + spread,
+            extent=(times[0], times[-1], 0, len(values)), interpolation="nearest",
+        )  # fmt: skip
+        axis.axvline(0, color=BLACK, linewidth=1, linestyle="--")
+        axis.set_title(f"{layer}, {len(values)} units", fontsize=9.5)
+        axis.set_yticks([])
+        axis.grid(visible=False)
+    for axis in axes[-3:]:
+        axis.set_xlabel("seconds from the join")
+    return figure

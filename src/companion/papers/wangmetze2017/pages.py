@@ -14,10 +14,12 @@ from companion.papers.wangmetze2017.drawings import (
     layer_accuracies,
     layer_grid,
     layer_table,
+    transition_drawn,
 )
 from companion.papers.wangmetze2017.layers import frames
 from companion.papers.wangmetze2017.soundnet import PUBLISHED, SOUNDNET
 from companion.papers.wangmetze2017.students import SHARES, UNHEARD
+from companion.papers.wangmetze2017.transitions import layers_of
 from companion.report import page as report_page
 from companion.report.evidence import Column
 from companion.report.figures import learning_curves
@@ -54,6 +56,8 @@ HEADS = {
     "Objects and scenes": ("network", "classes and clips"),
     "Checks": ("network", "measured"),
     SHARES: ("networks", "clips"),
+    "Blur": ("layer", "heard"),
+    "Step left": ("layer", "heard"),
     "students/Paired": ("networks", "clips"),
 }
 """What the rows and columns of every item are."""
@@ -159,6 +163,20 @@ class Page(report_page.Page):
         )
         alt = f"Divergence against checks. Lowest on validation clips: {said}; predictions that hear nothing: {lines}."
         return show(kl_curves_drawn(drawn, fixed.to_dict()), alt=alt, caption=caption)
+
+    def transition(self) -> Shown:
+        """Fig. 3: what the layers above ``pool5`` make of the end of one sound and the beginning of another."""
+        table, rows = self.evidence.run.table("activations"), self.evidence.run.rows
+        layers = {f"{network} {layer}": layer for network in ("SN-F", "SN-R") for layer in layers_of(network)}
+        found = rows[rows["item"] == "Blur"].set_index("row")["value"]
+        said = "; ".join(f"{name} {found[name]:.2f} s" for name in layers)
+        clips = " followed by ".join(str(table[side].iloc[0]).replace("_", " ") for side in ("before", "after"))
+        caption = (
+            f"A test clip of {clips}: the pair that differs most for what it varies. Units are sorted by how much they "
+            f"rise. {self.evidence.heading.capitalize()}."
+        )
+        alt = f"Activations of six layers around the join of two clips. Blur over all pairs: {said}."
+        return show(transition_drawn(table, list(layers.values())), alt=alt, caption=caption)
 
     # --- CTC
 

@@ -30,6 +30,16 @@ from companion.papers.wangmetze2017.student_rows import (
 )
 from companion.papers.wangmetze2017.student_training import SPLITS, StudentSettings, train
 from companion.papers.wangmetze2017.teaching import content_targets, hear_clips, soundnet_targets
+from companion.papers.wangmetze2017.transitions import (
+    activations,
+    clearest,
+    hear_joined,
+    join,
+    layers_of,
+    length_of,
+    shown,
+    transition_rows,
+)
 from companion.profiles import Settings, changed
 from companion.results.rows import Rows
 from companion.store import Kept
@@ -71,6 +81,8 @@ class StudentsSettings(Settings):
         variants: Out of ``CHANGES``.
         n_seeds: Networks of each name.
         n_variant_seeds: Networks of each variant, compared with those of the same seeds.
+        joined: Pairs of test clips that are joined to see what becomes of a transition, at most; 0 for none.
+        recurrent: The SN-R of these.
     """
 
     corpus: Literal["esc50", "synthetic"] = "esc50"
@@ -84,6 +96,8 @@ class StudentsSettings(Settings):
     variants: tuple[str, ...] = tuple(CHANGES)
     n_seeds: int = 3
     n_variant_seeds: int = 1
+    joined: int = 200
+    recurrent: str = "SN-R GRU with ReLU"
 
 
 PROFILES: Mapping[str, StudentsSettings] = {
@@ -98,6 +112,8 @@ PROFILES: Mapping[str, StudentsSettings] = {
         student=StudentSettings(width=0.125, size=16, batch_size=4, clips=2, steps=10, checks=4, lr=3e-3, patience=1),
         variants=(),
         n_seeds=1,
+        joined=6,
+        recurrent="SN-R GRU",
     ),
     # An excerpt of 20 s in training takes 0.12 s of one core with SN-F and 0.14 s with SN-R (ReLU and LSTM cells about
     # as long as GRU with tanh), a check on the 421 validation clips 4 s: measured on noise, with two other trainings
@@ -178,7 +194,7 @@ def counts(settings: StudentsSettings) -> dict[str, int]:
 
 
 def compute(task: Task) -> Findings:
-    """Rows, and the tables ``kl_curves`` and ``checks``."""
+    """Rows, and the tables ``kl_curves``, ``checks`` and ``activations``."""
     s: StudentsSettings = task.settings
     clips, lesson = task.inputs["corpus"], lesson_of(task)
     learned = {name: [network_of(task, name, seed) for seed in task.seeds(n)] for name, n in counts(s).items()}
@@ -200,6 +216,8 @@ def compute(task: Task) -> Findings:
         for line in curve_lines(name, seed, one)
     ]
     tables = {"kl_curves": wide(lines, s.networks), "checks": pd.DataFrame(lines)}
+    if s.joined:
+        tables["activations"] = transition(rows, task, lesson, learned)
     return Findings(
         rows, tables, words(clips, lesson), len({clip.recording for clip in clips.clips}), task.seeds(s.n_seeds)
     )
@@ -258,6 +276,23 @@ def check_rows(rows: Rows, found: Mapping[str, Linearised]) -> None:
         if name != "SN-F" and "SN-F" in found:
             slower = interval(one - found["SN-F"], difference=True)
             rows.add("Paired", f"{name} - SN-F", "to the stated KL", CHECKS, slower)
+
+
+def transition(rows: Rows, task: Task, lesson: Lesson, learned: Mapping[str, list[Kept]]) -> pd.DataFrame:
+    """Rows on what becomes of a transition in each layer of Fig. 3; returns these layers on the pair that is drawn."""
+    s: StudentsSettings = task.settings
+    clips: Dataset = task.inputs["corpus"]
+    pairs = join(clips.clips, lesson.folds == SPLITS["test"], s.joined, task.seed)
+    units = units_of(["+".join(clips.clips[i].recording for i in pair) for pair in pairs], clips.author_of)
+    networks = {"SN-F": learned["SN-F"], "SN-R": learned[s.recurrent]}
+    heard = {
+        name: [task.keep(hear_joined, lesson.sounds, pairs, one, layers_of(name)) for one in kept]
+        for name, kept in networks.items()
+    }
+    transition_rows(rows, heard, units)
+    pair = pairs[clearest(heard["SN-F"][0])]
+    drawn = [task.keep(shown, lesson.sounds, pair, kept[0], layers_of(name)) for name, kept in networks.items()]
+    return activations(drawn, [str(clips.clips[i].label) for i in pair], length_of(lesson.sounds))
 
 
 experiment = Experiment(
