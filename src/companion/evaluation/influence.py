@@ -59,6 +59,10 @@ class Linearised:
         """The statistic times a number."""
         return replace(self, by_seed=factor * self.by_seed, influence=factor * self.influence)
 
+    def first(self, count: int) -> "Linearised":
+        """That of the first seeds, for what was repeated with these alone."""
+        return replace(self, by_seed=self.by_seed[:count], influence=self.influence[:count])
+
     def through(self, function: Callable[[Array], Array], step: float = 1e-5) -> "Linearised":
         """A smooth function of the statistic, such as d′ of a mean AUC."""
         slope = (function(self.by_seed + step) - function(self.by_seed - step)) / (2 * step)

@@ -26,6 +26,8 @@ class RecurrentFrames(nn.Module):
             where in the cell it stands; here it replaces both hyperbolic tangents. ``tanh`` is the usual cell, and the
             only one that fused kernels run.
         forget_bias: First bias of the forget gates.
+        dropout: Share of the LSTM's outputs that are dropped in training.
+        noise: Deviation of the noise that is added to the features in training.
         generator: Draws all weights.
 
     Source: Wang, Metze 2017, sections 2.1 and 3.2 (400 units each way, Glorot's uniform weights, a forget bias of one).
@@ -41,10 +43,13 @@ class RecurrentFrames(nn.Module):
         units: int = 400,
         activation: str = "relu",
         forget_bias: float = 1.0,
+        dropout: float = 0.0,
+        noise: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.n_classes, self.n_features, self.units, self.activation = n_classes, n_features, units, activation
+        self.drop, self.noise = nn.Dropout(dropout), noise
         self.lstm = Recurrent(n_features, units, cell="lstm", activation=activation)
         self.output = nn.Linear(2 * units, self.outputs_per_class * n_classes + self.further_outputs)
         for name, weight in self.lstm.cells.named_parameters():
@@ -71,8 +76,10 @@ class RecurrentFrames(nn.Module):
         B, T, F = x.shape
         if self.n_features != F or T == 0:
             raise ParameterError(f"{T} frames of {F} features", expected=f"frames of {self.n_features} features")
+        if self.training and self.noise:
+            x = x + self.noise * torch.randn_like(x)
         with torch.autocast(x.device.type, enabled=False):
-            found: Tensor = self.output(self.lstm(x.float()))
+            found: Tensor = self.output(self.drop(self.lstm(x.float())))
             return found
 
 

@@ -1,11 +1,13 @@
 """The chapter on CTC: frames lie where they are said to, test recordings teach nothing, rows are what was counted."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from companion.audio import Audio, save
 from companion.datasets.base import Clip, Event
@@ -14,12 +16,17 @@ from companion.errors import DataError
 from companion.evaluation.activity import activity
 from companion.evaluation.token_errors import token_errors
 from companion.evaluation.units import Units
+from companion.models.ctc_blstm import BoundaryNetwork
 from companion.models.soundnet import SAMPLE_RATE, SoundNet
 from companion.models.soundnet_variants import SNF
 from companion.papers.wangmetze2017 import ctc, ctc_rows, students
 from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
 from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
 from companion.papers.wangmetze2017.student_features import hear_student
+from companion.results.criteria import load_criteria
+from companion.results.published import load_published
+from companion.results.rules import measure
+from companion.results.verdict import Reader, published_rows
 from companion.store import Kept, Value, Work
 
 CLASSES = ("bark", "drum")
@@ -163,9 +170,10 @@ def found(monkeypatch, tmp_path):
     corpus = corpus_of()
     silence = {("low-level", 0): 0.5, ("low-level", 1): 0.3, ("conv5", 0): 0.1, ("conv5", 1): 0.1}
 
-    def planted(task, feature, seed):
+    def planted(task, feature, seed, share=None):
         heard = Heard.of(corpus, ctc.frames_of(task, feature), components=None)
-        said = [tokens[round(silence[feature, seed] * len(tokens)) :] for tokens in heard.tokens]
+        left_out = silence[feature, seed] if share is None else share
+        said = [tokens[round(left_out * len(tokens)) :] for tokens in heard.tokens]
         curve = [{"epoch": 1 + i, "said": float(i > seed + (feature == "low-level"))} for i in range(5)]
         curve = [{**line, "loss": 1.0, "train": 2.0, "validation": 3.0, "test": 4.0} for line in curve]
         value = Value({"tokens": np.concatenate(said), "starts": np.cumsum([0, *map(len, said)])}, {"curve": curve})
@@ -194,12 +202,24 @@ def found(monkeypatch, tmp_path):
     monkeypatch.setattr(ctc, "detector_of", detector)
     monkeypatch.setattr(ctc, "pretrained_of", pretrained)
     monkeypatch.setattr(ctc, "corpus", lambda settings, seed, data: corpus)
+    low_level = ctc.frames_of
+    monkeypatch.setattr(ctc, "frames_of", lambda task, one: low_level(task, "low-level" if one[:3] == "SN-" else one))
+    monkeypatch.setattr(ctc, "is_student", lambda feature: False)
 
-    def compute(*features):
-        changes = {"features": features, "n_seeds": 2, "frame.smooth": 1}
+    def helped(task, technique, seed):
+        return planted(task, "low-level", seed, {"dropout": 0.1, "noise": 0.9}[technique])
+
+    monkeypatch.setattr(ctc, "helped_of", helped)
+
+    def compute(*features, planted=(), others=(), techniques=()):
+        silence.update(planted)
+        changes = {"features": features, "others": others, "techniques": techniques, "n_seeds": 2, "frame.smooth": 1}
         task, _ = ctc.experiment.task("demo", device="cpu", changes=changes)
         made = ctc.compute(task)
         compute.lines = {(line["item"], line["row"], line["column"]): line for line in made.rows.lines}
+        compute.frame = made.rows.frame(experiment="", paper="Wang2017", profile="esc50", evidence="restaged", data="")
+        errors = made.tables["errors"][made.tables["errors"]["split"] == "test"]
+        compute.by_seed = errors.set_index(["feature", "seed"])["deletions"].to_dict()
         return {place: line["value"] for place, line in compute.lines.items()}, made.tables
 
     return compute
@@ -325,9 +345,104 @@ def test_the_interval_of_a_rate_is_that_of_a_ratio_of_sums():
     assert spread == pytest.approx(resampled.std(), rel=0.1)
 
 
+def test_every_row_of_table_4_has_a_network_and_those_of_figure_2_have_more():
+    settings = ctc.PROFILES["esc50"]
+    assert set(settings.heard) == set(ctc.ROWS)
+    assert len(settings.heard) == 13
+    assert settings.heard == {f: 3 if f in ctc.FEATURES else 1 for f in ctc.ROWS}
+    published = load_published()
+    table4 = published[(published["paper"] == "Wang2017") & (published["item"] == "Table4")]
+    assert set(table4["row"]) == set(ctc.ROWS.values())
+
+
+def test_layers_of_table_4_are_held_against_each_other_as_the_claims_ask(found):
+    """Planted: batch normalisation gains 20 points, a higher layer loses 10; gru1-BN has two seeds and gru1 one."""
+    silence = {"gru1": 0.4, "gru1-BN": 0.2, "gru2": 0.5, "gru2-BN": 0.3, "gru3": 0.6, "gru3-BN": 0.4}
+    planted = {(f"SN-R {layer}", seed): share for layer, share in silence.items() for seed in (0, 1)}
+    planted["SN-R gru1-BN", 1] = 0.9  # of a seed that the others do not have
+    rows, tables = found(
+        "low-level", "SN-R gru1-BN", planted=planted, others=[f"SN-R {one}" for one in silence if one != "gru1-BN"]
+    )
+    rates = {layer: rows["Table4", f"SN-R {layer} 200", "test"] for layer in silence}
+    for claim, pairs in {
+        "C216": [("gru1", "gru1-BN"), ("gru2", "gru2-BN"), ("gru3", "gru3-BN")],
+        "C217": [("gru2", "gru1"), ("gru3", "gru2")],
+    }.items():
+        reader = Reader(SimpleNamespace(rows=found.frame, evidence="restaged"), published_rows(load_published()), {})
+        lookup, paired = (partial(way, "Wang2017") for way in (reader.row, reader.paired))
+        measured = [measure(comparison, lookup, paired) for comparison in load_criteria()[claim].claim]
+        assert len(measured) == len(pairs)
+        for one, (first, second) in zip(measured, pairs, strict=True):
+            assert one.low < one.value < one.high
+            if "gru1-BN" not in (first, second):
+                assert one.value == pytest.approx(rates[first] - rates[second])
+            assert 5 < one.value < 30
+    assert set(tables["ctc_curves"]["feature"]) == {"low-level", "SN-R gru1-BN"}
+    assert "SN-R gru2 200" not in {row for item, row, _ in rows if item == "Gap"}
+
+
+def test_techniques_are_held_against_low_level_features_of_the_same_seed(found):
+    rows, _ = found("low-level", techniques=("dropout", "noise"))
+    silent, noisy = (rows["Techniques", f"low-level with {name}", "test"] for name in ("dropout", "noise"))
+    assert silent < 15
+    assert noisy > 80
+    plain = found.by_seed["low-level", 0]  # the mean over both seeds is lower
+    for name, value in (("dropout", silent), ("noise", noisy)):
+        gain = rows["Techniques, paired", f"low-level with {name} - low-level", "test"]
+        assert gain == pytest.approx(value - plain)
+
+
+def test_a_technique_changes_one_setting_of_the_training(monkeypatch):
+    asked = []
+    monkeypatch.setattr(ctc, "frames_of", lambda task, feature: f"frames of {feature}")
+    settings = ctc.PROFILES["esc50"]
+    task = SimpleNamespace(keep=lambda *given: asked.append(given), settings=settings, inputs={"corpus": "corpus"})
+    for technique in settings.techniques:
+        ctc.helped_of(task, technique, 4)
+    for (function, *given), change in zip(asked, ({"dropout": 0.5}, {"noise": 0.3}), strict=True):
+        assert function is train
+        assert given == ["corpus", "frames of low-level", "low-level", settings.network.model_copy(update=change), 4]
+
+
+@pytest.mark.parametrize("change", [{"dropout": 0.5}, {"noise": 0.5}])
+def test_techniques_disturb_training_and_nothing_else(heard, tmp_path, change):
+    """Networks begin alike, learn otherwise, and say the same of the same recording twice."""
+    corpus, value = heard
+    curves = []
+    for number, settings in enumerate((TINY, TINY.model_copy(update=change))):
+        curves.append(train(Work(folder=tmp_path / str(number)), corpus, kept(value), "low-level", settings, 0))
+    assert curves[0].facts["curve"][0]["loss"] != curves[1].facts["curve"][0]["loss"]
+    network = BoundaryNetwork(
+        2, n_features=5, units=4, activation="tanh", generator=torch.Generator().manual_seed(0), **change
+    )
+    x = torch.randn(1, 20, 5)
+    assert torch.equal(network.eval()(x), network(x))
+    assert not torch.equal(network.train()(x), network(x))
+    plain = BoundaryNetwork(2, n_features=5, units=4, activation="tanh", generator=torch.Generator().manual_seed(0))
+    assert torch.equal(network.eval()(x), plain(x))
+
+
+def test_the_drawn_recording_is_of_the_test_and_its_labels_are_true(found):
+    _, tables = found("low-level", "conv5")
+    table, clip = tables["spelled"], next(clip for clip in corpus_of().clips if clip.fold == 3)
+    assert set(table["recording"]) == {clip.id}
+    true = table[table["by"] == "labels"]
+    assert [*zip(true["onset"], true["offset"], true["class"], strict=True)] == [
+        (e.onset, e.offset, e.label) for e in clip.strong
+    ]
+    conv5 = table[table["by"] == "conv5"]  # a tenth of its boundaries is left out, the first ones
+    assert len(conv5) >= 0.8 * len(true)
+    near = np.abs(conv5["onset"].to_numpy()[:, None] - true["onset"].to_numpy()).min(1)
+    assert np.median(near) < 0.1
+
+
 def test_a_profile_names_what_it_needs():
     for settings in ctc.PROFILES.values():
-        assert len(list(ctc.experiment.parts["network"].each(settings, 0))) == settings.n_seeds * len(settings.features)
+        listed = list(ctc.experiment.parts["network"].each(settings, 0))
+        assert len(listed) == settings.n_seeds * len(settings.features) + settings.n_other_seeds * len(settings.others)
+        assert {one["feature"] for one in listed} == {
+            one["feature"] for one in ctc.experiment.parts["frames"].each(settings, 0)
+        }
 
 
 def test_noiseme_is_read_from_its_lists_and_no_other_corpus_is_taken_for_it(tmp_path):

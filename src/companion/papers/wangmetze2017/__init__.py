@@ -7,6 +7,6 @@ PAPER = Paper(
     {
         "soundnet": "C164-C166",
         "students": "C167-C171 C212 C218 X07",
-        "ctc": "C172-C177 C211 C213-C215 X08",
+        "ctc": "C172-C211 C213-C217 X08",
     },
 )

@@ -4,7 +4,7 @@ The noiseme corpus was never released. Polyphonic recordings made from ESC-50 st
 another task: what can be compared are differences between features, and how many epochs pass before anything is said.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from companion.datasets.base import Dataset
 from companion.evaluation.influence import Linearised
 from companion.evaluation.intervals import interval
+from companion.evaluation.strong_labels import Event
 from companion.evaluation.token_errors import token_errors
+from companion.evaluation.units import Units
 from companion.experiment import Experiment, Findings, Part, Task
 from companion.papers.wangmetze2017 import students
 from companion.papers.wangmetze2017.ctc_rows import (
@@ -53,6 +55,14 @@ WARM_UP = {LOW_LEVEL: ("warm-up low-level", "random start"), "conv5": ("warm-up 
 CURVES = {"loss": "training loss", "train": "training TER", "validation": "validation TER", "test": "test TER"}
 """Columns of the curves, as row C211 has them, by what the training loop calls them."""
 COLUMNS = {"train": "train", "validation": "val", "test": "test"}
+FEATURES = (LOW_LEVEL, "conv5", "SN-F fc1", "SN-R gru1-BN")
+"""The curves of Fig. 2."""
+GRU = ("SN-R gru1", "SN-R gru2", "SN-R gru3")
+LAYER_PAIRS = [*((one, f"{one}-BN") for one in GRU), (GRU[1], GRU[0]), (GRU[2], GRU[1])]
+"""Layers that the paper holds against each other: before and after batch normalisation, and higher against lower."""
+TECHNIQUES: Mapping[str, Mapping[str, float]] = {"dropout": {"dropout": 0.5}, "noise": {"noise": 0.3}}
+"""What the paper's authors had tried on low-level features: dropout and data augmentation. How much of it is open, and
+so is which augmentation; here it is noise on the features."""
 
 
 class CtcSettings(Settings):
@@ -65,6 +75,7 @@ class CtcSettings(Settings):
         duration: Seconds of each.
         features: What is compared: ``low-level``, a layer of SoundNet such as ``conv5``, or a row of Table 4 without
             its number of dimensions, such as ``SN-F fc1`` or ``SN-R gru1-BN``.
+        others: Features that have their row in Table 4 and no more.
         taught: Of the chapter on SN-F and SN-R: which networks their layers are read off.
         width: Of a SoundNet that never learned, where the published weights are not used.
         network: Network and training.
@@ -72,14 +83,17 @@ class CtcSettings(Settings):
         frame: How that is.
         pretrained: Features whose networks are also begun with its LSTM.
         pretrained_epochs: Epochs of these: enough to see them begin to speak.
+        techniques: Out of ``TECHNIQUES``, with low-level features.
         n_seeds: Networks of each feature.
+        n_other_seeds: The same of ``others`` and of each technique.
     """
 
     corpus: Literal["esc50", "synthetic", "noiseme"] = "esc50"
     classes: tuple[str, ...] = ()
     sizes: tuple[int, int, int] = (90, 30, 30)
     duration: float = 50.0
-    features: tuple[str, ...] = (LOW_LEVEL, "conv5")
+    features: tuple[str, ...] = FEATURES
+    others: tuple[str, ...] = tuple(feature for feature in ROWS if feature not in FEATURES)
     taught: students.StudentsSettings = students.PROFILES["esc50"]
     width: float = 0.0
     network: NetworkSettings = NetworkSettings()
@@ -87,7 +101,14 @@ class CtcSettings(Settings):
     frame: FramewiseSettings = FramewiseSettings()
     pretrained: tuple[str, ...] = (LOW_LEVEL,)
     pretrained_epochs: int = 150
+    techniques: tuple[str, ...] = tuple(TECHNIQUES)
     n_seeds: int = 3
+    n_other_seeds: int = 1
+
+    @property
+    def heard(self) -> dict[str, int]:
+        """Every feature with the number of its networks."""
+        return dict.fromkeys(self.features, self.n_seeds) | dict.fromkeys(self.others, self.n_other_seeds)
 
 
 PROFILES: Mapping[str, CtcSettings] = {
@@ -96,6 +117,9 @@ PROFILES: Mapping[str, CtcSettings] = {
         classes=("bark", "drum", "telephone"),
         sizes=(18, 6, 6),
         duration=10.0,
+        features=(LOW_LEVEL, "conv5"),
+        others=(),
+        techniques=(),
         taught=students.PROFILES["demo"],
         width=0.0625,
         network=NetworkSettings(
@@ -106,8 +130,9 @@ PROFILES: Mapping[str, CtcSettings] = {
         n_seeds=1,
     ),
     # Hyperbolic tangents, which run fused: a step takes 0.4 s of one core and 1.3 s with ReLU, whose network also needs
-    # the clipping to stay finite. An epoch has 18 steps; three networks of each feature are 2100 epochs, those that
-    # begin with a detector's LSTM 450 more, and detectors 240.
+    # the clipping to stay finite. An epoch has 18 steps; three networks of each feature are 3300 epochs, those that
+    # begin with a detector's LSTM 450 more, and detectors 240. One network of each further layer is 1800 epochs, and
+    # two techniques are 1000: all together 14 core-hours.
     "esc50": CtcSettings(network=NetworkSettings(activation="tanh")),
     "paper": CtcSettings(corpus="noiseme"),
 }
@@ -122,11 +147,11 @@ NOISEME = (
 def inputs(settings: CtcSettings, seed: int, data: Path) -> dict[str, Any]:
     """The recordings, and SoundNet's weights where a layer of it is heard."""
     found: dict[str, Any] = {"corpus": corpus(settings, seed, data)}
-    if any(is_student(feature) for feature in settings.features):
+    if any(is_student(feature) for feature in settings.heard):
         found["students"] = students.corpus(settings.taught, seed, data)
         if settings.taught.teacher == "soundnet":
             found["teacher"] = published_weights(data)
-    if any(feature != LOW_LEVEL and not is_student(feature) for feature in settings.features):
+    if any(feature != LOW_LEVEL and not is_student(feature) for feature in settings.heard):
         found["weights"] = Weights(width=settings.width, seed=seed) if settings.width else published_weights(data)
     return found
 
@@ -194,6 +219,12 @@ def pretrained_of(task: Task, feature: str, seed: int) -> Kept:
     return task.keep(train, *known, detector_of(task, feature, seed))
 
 
+def helped_of(task: Task, technique: str, seed: int) -> Kept:
+    """What the network of low-level features says that was trained with a technique."""
+    network = task.settings.network.model_copy(update=dict(TECHNIQUES[technique]))
+    return task.keep(train, task.inputs["corpus"], frames_of(task, LOW_LEVEL), LOW_LEVEL, network, seed)
+
+
 def heard_so(settings: CtcSettings, chosen: tuple[str, ...]) -> list[str]:
     """Those of some features that are compared at all."""
     return [feature for feature in settings.features if feature in chosen]
@@ -205,15 +236,16 @@ def detectors(settings: CtcSettings) -> list[str]:
 
 
 def compute(task: Task) -> Findings:
-    """Rows, and the tables ``ctc_curves`` and ``errors``."""
+    """Rows, and the tables ``ctc_curves``, ``errors`` and ``spelled``."""
     settings: CtcSettings = task.settings
     recordings: Dataset = task.inputs["corpus"]
     rows, curves, kinds = Rows(), list[dict[str, Any]](), list[dict[str, Any]]()
     rates: dict[str, dict[str, Linearised]] = {}
     begun: dict[tuple[str, str], list[int]] = {}
-    seeds, of_split = task.seeds(settings.n_seeds), {split: units(recordings, split) for split in SPLITS}
-    for feature in settings.features:
-        row = ROWS.get(feature, feature)
+    spelled = [spelling("labels", recordings, labelled(recordings))]
+    of_split = {split: units(recordings, split) for split in SPLITS}
+    for feature, n_seeds in settings.heard.items():
+        row, seeds = ROWS.get(feature, feature), task.seeds(n_seeds)
         heard = Heard.of(recordings, frames_of(task, feature), components=None)
         said = [Said.of(network_of(task, feature, seed)) for seed in seeds]
         rates[feature] = {}
@@ -224,30 +256,83 @@ def compute(task: Task) -> Findings:
             rates[feature][split] = found = rate(errors, of_split[split])
             rows.add("Table4", row, COLUMNS[split], TER, interval(found, bounds=(0, np.inf)))
             kinds += [{"feature": feature, "split": split, **line} for line in kinds_of(true, said, chosen, errors)]
+        events = [events_made(one, heard) for one in said]
+        detected = detector_rows(rows, task, feature, heard, rates[feature]["test"])
+        f1_rows(rows, row, [event_counts(heard, one) for one in events], of_split["test"], detected)
+        if feature not in settings.features:
+            continue
         # the training recordings are what they are: only who was recorded for the test is left to chance
         learned = rates[feature]["train"].by_seed
         gap = replace(rates[feature]["test"], by_seed=rates[feature]["test"].by_seed - learned)
         rows.add("Gap", row, "test - train", POINTS, interval(gap, difference=True))
-        name, start = WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))
-        begun[name, start] = [first_token(one.curve) for one in said]
-        if feature in settings.pretrained:
-            early = [Said.of(pretrained_of(task, feature, seed)) for seed in seeds]
-            column = "pre-trained" if start == "random start" else f"{start}, pre-trained"
-            begun[name, column] = [first_token(one.curve) for one in early]
-        detected = detector_rows(rows, task, feature, heard, rates[feature]["test"])
-        counts = [event_counts(heard, events_made(one, heard)) for one in said]
-        f1_rows(rows, row, counts, of_split["test"], detected)
+        begun |= beginnings(task, feature, said)
+        spelled.append(spelling(feature, recordings, events[0]))
         curves += [
             {"feature": feature, "seed": seed, **line} for seed, one in zip(seeds, said, strict=True)
             for line in one.curve
         ]  # fmt: skip
     epoch_rows(rows, begun)
-    for one, other in pairwise(settings.features):
-        difference = interval(rates[other]["test"] - rates[one]["test"], difference=True)
-        rows.add("Paired", f"{other} - {one}", "test", POINTS, difference)
-    tables = {"ctc_curves": pd.DataFrame(curves).rename(columns=CURVES), "errors": pd.DataFrame(kinds)}
+    pair_rows(rows, settings, {feature: found["test"] for feature, found in rates.items()})
+    technique_rows(rows, task, of_split["test"], rates)
+    tables = {
+        "ctc_curves": pd.DataFrame(curves).rename(columns=CURVES),
+        "errors": pd.DataFrame(kinds),
+        "spelled": pd.concat(spelled, ignore_index=True),
+    }
     names = {name for clip in recordings.clips for name in clip.recording.split("+")}
-    return Findings(rows, tables, words(recordings, len(names)), len(names), seeds)
+    return Findings(rows, tables, words(recordings, len(names)), len(names), task.seeds(settings.n_seeds))
+
+
+def beginnings(task: Task, feature: str, said: list[Said]) -> dict[tuple[str, str], list[int]]:
+    """Epoch after which each network of a feature speaks, by row and column of the claims."""
+    name, start = WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))
+    begun = {(name, start): [first_token(one.curve) for one in said]}
+    if feature in task.settings.pretrained:
+        early = [Said.of(pretrained_of(task, feature, seed)) for seed in task.seeds(len(said))]
+        column = "pre-trained" if start == "random start" else f"{start}, pre-trained"
+        begun[name, column] = [first_token(one.curve) for one in early]
+    return begun
+
+
+def pair_rows(rows: Rows, settings: CtcSettings, rates: Mapping[str, Linearised]) -> None:
+    """Token error rates of one feature less those of another, on the same test recordings."""
+    pairs = [(f"{other} - {one}", rates[other], rates[one]) for one, other in pairwise(settings.features)]
+    for one, other in LAYER_PAIRS:
+        if one in rates and other in rates:
+            pairs.append((f"{ROWS[one]} - {ROWS[other]}", rates[one], rates[other]))
+    for name, first, second in pairs:
+        count = min(len(first.by_seed), len(second.by_seed))
+        difference = interval(first.first(count) - second.first(count), difference=True)
+        rows.add("Paired", name, "test", POINTS, difference)
+
+
+def technique_rows(rows: Rows, task: Task, units: Units, rates: Mapping[str, Mapping[str, Linearised]]) -> None:
+    """Low-level features with dropout or augmentation, against the networks of the same seeds without."""
+    if LOW_LEVEL not in rates:
+        return
+    heard = Heard.of(task.inputs["corpus"], frames_of(task, LOW_LEVEL), components=None)
+    chosen = heard.fold(SPLITS["test"])
+    true = [heard.tokens[i] for i in chosen]
+    for technique in task.settings.techniques:
+        seeds = task.seeds(task.settings.n_other_seeds)
+        said = [Said.of(helped_of(task, technique, seed)) for seed in seeds]
+        found, plain = rate([token_errors(true, one.only(chosen)) for one in said], units), rates[LOW_LEVEL]["test"]
+        rows.add("Techniques", f"{LOW_LEVEL} with {technique}", "test", TER, interval(found, bounds=(0, np.inf)))
+        gain = interval(found - plain.first(len(seeds)), difference=True)
+        rows.add("Techniques, paired", f"{LOW_LEVEL} with {technique} - {LOW_LEVEL}", "test", POINTS, gain)
+
+
+def labelled(recordings: Dataset) -> list[list[Event]]:
+    """True events of every recording."""
+    return [[(event.onset, event.offset, event.label) for event in clip.strong] for clip in recordings.clips]
+
+
+def spelling(heard_by: str, recordings: Dataset, events: Sequence[Sequence[Event]]) -> pd.DataFrame:
+    """Events of the first test recording, a line each: what is true, or what a feature's first network makes of it."""
+    number = next(i for i, clip in enumerate(recordings.clips) if clip.fold == SPLITS["test"])
+    clip = recordings.clips[number]
+    lines = [(clip.id, clip.duration, heard_by, label, onset, offset) for onset, offset, label in events[number]]
+    return pd.DataFrame(lines, columns=["recording", "duration", "by", "class", "onset", "offset"])
 
 
 def detector_rows(
@@ -286,11 +371,16 @@ experiment = Experiment(
     {
         "frames": Part(
             lambda task, feature: frames_of(task, feature),
-            lambda s, seed: [{"feature": feature} for feature in s.features],
+            lambda s, seed: [{"feature": feature} for feature in s.heard],
         ),
         "network": Part(
             lambda task, feature, seed: network_of(task, feature, int(seed)),
-            lambda s, seed: [{"feature": f, "seed": seed + i} for f in s.features for i in range(s.n_seeds)],
+            lambda s, seed: [{"feature": f, "seed": seed + i} for f, n in s.heard.items() for i in range(n)],
+            after=("frames",),
+        ),
+        "technique": Part(
+            lambda task, technique, seed: helped_of(task, technique, int(seed)),
+            lambda s, seed: [{"technique": t, "seed": seed + i} for t in s.techniques for i in range(s.n_other_seeds)],
             after=("frames",),
         ),
         "detector": Part(

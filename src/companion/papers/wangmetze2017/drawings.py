@@ -12,7 +12,7 @@ from companion.papers.wangmetze2017.listening import POOLINGS
 from companion.papers.wangmetze2017.soundnet import LEVEL, UNTRAINED
 from companion.report.figures import learning_curves
 from companion.report.shown import Shown, escape
-from companion.report.style import BLACK, BLUE, GREEN, VERMILION, axes_grid, styled
+from companion.report.style import BLACK, BLUE, GREEN, PALETTE, VERMILION, axes_grid, styled
 from companion.report.tables import plain_table, text_table
 
 
@@ -187,4 +187,28 @@ def transition_drawn(table: pd.DataFrame, layers: Sequence[str]) -> Figure:
         axis.grid(visible=False)
     for axis in axes[-3:]:
         axis.set_xlabel("seconds from the join")
+    return figure
+
+
+@styled
+def spelled_drawn(table: pd.DataFrame) -> Figure:
+    """Events of one recording: for every class a bar for what is true, and below it one for each feature.
+
+    Args:
+        table: ``by``, ``class``, ``onset``, ``offset``, ``duration``.
+    """
+    makers, classes = list(dict.fromkeys(table["by"])), sorted(set(table["class"]))
+    height = 0.8 / len(makers)
+    figure, (axis,) = axes_grid(1, 1, 7.6, 0.9 + 0.34 * len(classes))
+    for number, (maker, look) in enumerate(zip(makers, (BLACK, *PALETTE), strict=False)):
+        for place, name in enumerate(classes):
+            own = table[(table["by"] == maker) & (table["class"] == name)]
+            bars = [(float(a), float(b - a)) for a, b in zip(own["onset"], own["offset"], strict=True)]
+            axis.broken_barh(bars, (place - 0.4 + number * height, 0.9 * height), color=look, linewidth=0,
+                             label=maker if place == 0 else None)  # fmt: skip
+    axis.set_yticks(range(len(classes)), [name.replace("_", " ") for name in classes], fontsize=8.5)
+    axis.set_ylim(len(classes) - 0.5, -0.5)
+    axis.set_xlim(0, float(table["duration"].iloc[0]))
+    axis.set_xlabel("seconds")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8.5)
     return figure

@@ -40,6 +40,8 @@ class NetworkSettings(Settings):
             validation.
         clip_value: Largest absolute value of any gradient. Open in the paper; its author's later code clips each
             gradient by itself.
+        dropout: Share of the LSTM's outputs that are dropped in training.
+        noise: Deviation of the noise that is added to the features, whose own is one, in training.
     """
 
     units: int = 400
@@ -51,6 +53,8 @@ class NetworkSettings(Settings):
     tolerance: int | None = 10
     lr: float = 3.0
     clip_value: float | None = 1e-3
+    dropout: float = 0.0
+    noise: float = 0.0
 
     def n_epochs(self, feature: str) -> int:
         """Epochs with a feature."""
@@ -89,6 +93,8 @@ def train(
         n_features=heard.features[0].shape[1],
         units=settings.units,
         activation=settings.activation,
+        dropout=settings.dropout,
+        noise=settings.noise,
         generator=torch.Generator().manual_seed(seed),
     )
     if start is not None:

@@ -14,6 +14,7 @@ from companion.papers.wangmetze2017.drawings import (
     layer_accuracies,
     layer_grid,
     layer_table,
+    spelled_drawn,
     transition_drawn,
 )
 from companion.papers.wangmetze2017.layers import frames
@@ -50,6 +51,7 @@ HEADS = {
     "F1": ("feature", "measured on"),
     "Frame by frame": ("feature", "recordings"),
     "ctc/Paired": ("features", "recordings"),
+    "Techniques": ("features", "recordings"),
     "Fig1/text": ("network", "clips"),
     "Fig1 variants": ("network", "clips"),
     UNHEARD: ("prediction", "clips"),
@@ -195,12 +197,32 @@ class Page(report_page.Page):
         )
         return show(drawn, alt=f"Token error rates after the last epoch: {said}.", caption=caption)
 
+    def spelled(self) -> Shown:
+        """What the boundaries of one test recording make of it; generated ones can be heard, too."""
+        shown = drawn_events(self.evidence)
+        for column in (self.evidence, *self.others):
+            if column.run.profile == "demo":  # clips of ESC-50 outside ESC-10 may not be played
+                sound = self._sound_of(column)
+                beside = folded("A recording that can be heard", drawn_events(column) + sound)
+                shown += sound if column is self.evidence else beside
+        return shown
+
     def token_errors(self) -> Shown:
         """What the errors are, in per cent of the true tokens of the test recordings."""
         table = self.evidence.run.table("errors")
         means = table[table["split"] == "test"].drop(columns=["split", "seed"]).groupby("feature", sort=False).mean()
         caption = f"Errors on the test recordings, per cent of true tokens, {self.evidence.heading}"
         return plain_table(means.map(lambda value: f"{value:.1f}").reset_index(), caption)
+
+    def _sound_of(self, column: Column) -> Shown:
+        """The recording whose events are drawn."""
+        name = str(column.run.table("spelled")["recording"].iloc[0])
+        corpus = self._playable(column)
+        assert corpus is not None, "generated sound is on every machine"
+        clip = next(clip for clip in corpus.clips if clip.id == name)
+        audio = corpus.audio(clip)
+        log_mel = np.asarray(extract(audio.samples, audio.sample_rate, NS_LOG_MEL))
+        return listen([Example("Test recording", "of generated sound, as drawn above", audio, log_mel)])
 
     def _playable(self, column: Column) -> Dataset | None:
         """The corpus of a run, as far as it may be played and is on this machine."""
@@ -215,6 +237,16 @@ class Page(report_page.Page):
         except DataError:  # not on this machine
             return None
         return corpus
+
+
+def drawn_events(column: Column) -> Shown:
+    """Events of a run's first test recording: true ones, and those that boundaries make with each feature."""
+    table = column.run.table("spelled")
+    counts = table.groupby("by", sort=False).size()
+    said = ", ".join(f"{count} by {name}" for name, count in counts.items())
+    caption = "Events of one test recording, and what the networks of the first seed make of it. "
+    caption += f"{column.heading.capitalize()}."
+    return show(spelled_drawn(table), alt=f"Events of a test recording: {said}.", caption=caption)
 
 
 def beside_the_printed(own: pd.Series, printed: float) -> str:

@@ -245,17 +245,12 @@ def level_rows(rows: Rows, split: str, found: Mapping[str, Linearised], fixed: M
     pairs = {("SN-R LSTM", "SN-R GRU"), *((name, CHANGES[name][0]) for name in found if name in CHANGES)}
     for name, other in sorted(pairs):
         if name in found and other in found:
-            apart = found[name] - same_seeds(found[other], len(found[name].by_seed))
+            apart = found[name] - found[other].first(len(found[name].by_seed))
             difference = interval(apart, difference=True)
             both = f"{row_of(name)[1]} - {row_of(other)[1]}"
             rows.add("Paired", both, split, DIFFERENCE, difference)
-            learned = fixed[MARGINAL] - same_seeds(found[other], len(found[name].by_seed))
+            learned = fixed[MARGINAL] - found[other].first(len(found[name].by_seed))
             rows.add(SHARES, both, split, "share", interval(share(apart, learned)))
-
-
-def same_seeds(statistic: Linearised, count: int) -> Linearised:
-    """The statistic of the first seeds: a variant is compared with the network of the same weights and order."""
-    return Linearised(statistic.by_seed[:count], statistic.influence[:count], statistic.units, statistic.degrees)
 
 
 def head_rows(
