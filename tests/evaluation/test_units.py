@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from companion.errors import DataError
 from companion.evaluation.units import FLOOR, Units, membership
@@ -81,3 +82,24 @@ def test_memberships_must_be_of_the_same_clips():
         Units(["a", "b"], ["x", "y", "z"])
     with pytest.raises(DataError, match="clip 1 names no recording"):
         Units(["a", "", "b"])
+
+
+def test_degrees_of_freedom_are_those_of_sums_of_normal_clips():
+    """Clips of three recordings out of forty: their variance is seldom as far too small as that of as few clusters."""
+    rng = np.random.default_rng(3)
+    units = Units(["+".join(map(str, rng.choice(40, 3, replace=False))) for _ in range(90)])
+    independent = float(units.effective(np.ones(90)))
+    assert 3 < independent < 8
+    drawn = rng.normal(size=(20_000, 90))
+    errors = np.sqrt(units.variance(drawn - drawn.mean(1, keepdims=True)) / (1 - 1 / independent))
+    tails = np.abs(drawn.sum(1)) / errors
+    outside = np.mean(tails > student.isf(0.025, units.freedom * (independent - 1)))
+    assert outside == pytest.approx(0.05, abs=0.006)
+    assert np.mean(tails > student.isf(0.025, independent - 1)) < outside - 0.008
+
+
+def test_clusters_and_many_clips_have_the_degrees_of_freedom_of_students_t():
+    assert Units([f"r{i // 4}" for i in range(24)]).freedom == 1
+    assert Units(["a+b", "b+a", "c", "c+d", "d+c", "e+f", "f", "g"] * 3).freedom == 1
+    rng = np.random.default_rng(0)
+    assert Units([f"{a}+{b}" for a, b in rng.integers(0, 600, (300, 2))]).freedom == 1

@@ -58,5 +58,5 @@ def crossed(statistic: Linearised) -> Crossed:
         over_seeds = max(0.0, float(statistic.by_seed.var(ddof=1) / n_seeds - interaction))
     degrees = statistic.degrees
     if degrees is None:
-        degrees = float(units.effective(np.sqrt((statistic.influence**2).mean(0)))) - 1
+        degrees = units.freedom * (float(units.effective(np.sqrt((statistic.influence**2).mean(0)))) - 1)
     return Crossed(over_clips, over_seeds, max(1.0, degrees), n_seeds)

@@ -107,7 +107,7 @@ def mean_score(
         left = scores[:, own] - scores[:, own].mean(1, keepdims=True)
         influence[:, own] = share[own] * left * (1 - 1 / independent) ** -0.5
     squares = (shares**2).sum(1)
-    degrees = units.effective(weights) * (squares * (1 - 1 / groups)).sum() / squares.sum()
+    degrees = units.freedom * units.effective(weights) * (squares * (1 - 1 / groups)).sum() / squares.sum()
     return Linearised(scores @ weights, influence, units, float(degrees))
 
 

@@ -3,8 +3,8 @@
 The variance over clips is the sum over all pairs that share a recording (:mod:`companion.evaluation.units`) of the
 products of their influence (:mod:`companion.evaluation.influence`); that of seeds is added
 (:mod:`companion.evaluation.crossed`). Quantiles are Student's t, with as many degrees of freedom as independent
-recordings and seeds leave. Statistics with bounds are transformed (:mod:`companion.evaluation.scales`), so that ends
-stay inside and lie as skew as the error does.
+recordings (``Units.freedom``) and seeds leave. Statistics with bounds are transformed
+(:mod:`companion.evaluation.scales`), so that ends stay inside and lie as skew as the error does.
 
 Statistics that move by steps, as precision at five or a rank correlation of lists, are means over scenes of what each
 scene's list is worth: take the scenes for the sample, ``Units(scenes, over="scenes")``. No way of weighting clips gives

@@ -10,11 +10,14 @@ Aronow, Samii and Assenova 2015, "Cluster-robust variance estimation for dyadic 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from scipy.optimize import brentq
+from scipy.stats import t as student
 
 from companion.errors import DataError
 
@@ -25,6 +28,9 @@ SEPARATOR = "+"
 
 FLOOR = 0.25
 """Least variance, as a share of what independent clips would have: sums over sharing pairs can fall below zero."""
+
+FEW, DRAWS, LEVEL = 40.0, 4_000, 0.95
+"""Independent clips from which on Student's t is close to the normal, and how the quantile of fewer is drawn."""
 
 
 def membership(recordings: ArrayLike) -> tuple[NDArray[np.str_], sparse.csr_array]:
@@ -111,6 +117,32 @@ class Units:
         squares = np.asarray(weights, dtype=np.float64) ** 2
         pairs, total = self._pairs(squares), squares.sum(-1) ** 2
         return np.asarray(np.divide(total, pairs, out=np.ones(np.shape(total)), where=pairs > 0))
+
+    @cached_property
+    def freedom(self) -> float:
+        """Degrees of freedom that the variance has, over those that `effective` says; 1 where clips are in clusters.
+
+        Where clips share some recordings with these and others with those, products of pairs cancel, and a variance
+        that is far too small is rarer than among as many clusters. How rare is drawn: sums of independent normal clips
+        over their estimated errors, and the Student's t whose central 95 % is as wide as theirs.
+        """
+        independent = float(self.effective(np.ones(self.n_clips)))
+        if not 2 < independent < FEW or self._clustered:
+            return 1.0
+        drawn = np.random.default_rng(0).normal(size=(DRAWS, self.n_clips))
+        left = drawn - drawn.mean(1, keepdims=True)
+        errors = np.sqrt(self.variance(left) / (1 - 1 / independent))
+        wide = float(np.quantile(np.abs(drawn.sum(1)) / errors, LEVEL))
+        least, most = independent - 1, 10 * independent
+        tail = (1 - LEVEL) / 2
+        if not student.isf(tail, most) < wide < student.isf(tail, least):
+            return 1.0 if wide >= student.isf(tail, least) else most / least
+        return float(brentq(lambda degrees: student.isf(tail, degrees) - wide, least, most)) / least
+
+    @property
+    def _clustered(self) -> bool:
+        """Whether clips that share something with one clip share something with each other."""
+        return bool(((self.sharing @ self.sharing).sign() != self.sharing).nnz == 0)
 
     def _pairs(self, values: Array) -> Array:
         rows = values.reshape(-1, self.n_clips)
