@@ -66,7 +66,7 @@ def test_several_comparisons_show_a_number_each(judge):
 def test_many_comparisons_are_counted_and_the_one_nearest_to_failing_is_shown(judge):
     rule = " and ".join(["C058 > 50", "C059 > 50", "C058 > 83", "C059 > 79.5"])
     said = judge(MAX, AVERAGE).answer(Finding("All", rule, unit="%"))
-    assert said.found == "2 of 4 hold; nearest to failing 80.0 [78.0, 82.0] %"
+    assert said.found == "2 of 4 hold; the one that holds least 80.0 [78.0, 82.0] %"
     assert said.published == "81.6 to 82.8 %"
 
 
@@ -77,6 +77,15 @@ def test_a_row_of_the_experiments_own_may_be_named_after_a_class_that_stand_ins_
     judged = judge((*own, 4.0, 1.0, 7.0), printed)
     assert judged.answer(Finding("Better", rule)).verdict == "holds"
     assert judged.answer(Finding("Level", "C073 > 50")).verdict == UNKNOWN
+
+
+def test_a_question_that_the_paper_does_not_ask_is_said_to_be_this_books(judge):
+    said = judge(MAX)
+    assert (
+        said.answer(Finding("Ours", "[Paired | a | b | accuracy difference, points] > 0")).numbers
+        == "asked by this book · found –"
+    )
+    assert said.answer(Finding("Theirs", "C058 > 50")).numbers.startswith("published ")
 
 
 def test_what_was_not_measured_or_printed_is_a_dash(judge):
@@ -116,7 +125,7 @@ def test_the_box_holds_every_finding_with_both_numbers_and_its_verdict(judge):
     assert '<b class="companion-verdict holds">holds</b>' in items[0]
     assert "<i>N</i><sub>S</sub> &lt; 90 &amp; more" in items[1]
     assert "How sure: &lt;3 seeds" in shown.html
-    assert "- Max above average: published +1.2 points, found +4.0 [+1.5, +6.5] points: **holds**" in shown.markdown
+    assert "- Max above average: published +1.2 points · found +4.0 [+1.5, +6.5] points: **holds**" in shown.markdown
 
 
 def test_only_published_claims_link_to_the_scorecard(judge):

@@ -146,14 +146,26 @@ def test_without_any_run_a_page_says_what_it_lacks(unrecorded):
 
 def test_a_finding_is_answered_from_the_recorded_run_with_how_sure_it_is(page):
     answer = page().answer(RAISED).markdown
-    assert "Max above average: published +1.2 points, found +4.0 [+1.5, +6.5] points: **holds**" in answer
+    assert "Max above average: published +1.2 points · found +4.0 [+1.5, +6.5] points: **holds**" in answer
     assert "How sure: 297 recordings, 3 seeds; 95 % intervals over recordings and seeds. Data: made up." in answer
+    assert "What the cells below print comes from generated sound" in answer
+    assert "What the cells below print" not in page(profile="paper").answer(RAISED).markdown
 
 
 def test_one_seed_is_said_not_to_cover_training(page):
     made = page()
     made.evidence.run.provenance["seeds"] = [0]
     assert "297 recordings, 1 seed; 95 % intervals over recordings, not over seeds." in made.sure()
+
+
+def test_what_is_counted_is_called_by_its_name(page):
+    """Intervals over scenes are not over recordings, and counts have none."""
+    made = page()
+    made.samples = {"transfer": "scenes"}
+    made.evidence.run.rows["n_recordings"] = 15
+    assert "How sure: 15 scenes, 3 seeds; 95 % intervals over scenes and seeds. Data" in made.sure()
+    made.evidence.run.rows["ci_low"] = float("nan")
+    assert "How sure: counted. Data" in made.sure()
 
 
 def test_claims_link_to_the_scorecard_from_the_pages_own_folder(page):

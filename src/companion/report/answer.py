@@ -84,6 +84,13 @@ class Answer:
         return f"{', '.join(numbers)} {self.finding.unit}"
 
     @property
+    def numbers(self) -> str:
+        """What was printed and what was found; where the paper neither claims nor prints, that this book asks."""
+        if not self.id and self.published == "–":
+            return f"asked by this book · found {self.found}"
+        return f"published {self.published} · found {self.found}"
+
+    @property
     def found(self) -> str:
         """The measured numbers, each with its interval."""
         known = [found for _, _, found in self.parts if found is not None]
@@ -93,7 +100,7 @@ class Answer:
             pairs = [(comparison, found) for comparison, _, found in self.parts if found is not None]
             holding = sum(judge([pair]) == HOLDS for pair in pairs)
             least = self._interval(nearest(pairs))
-            return f"{holding} of {len(pairs)} hold; nearest to failing {least} {self.finding.unit}"
+            return f"{holding} of {len(pairs)} hold; the one that holds least {least} {self.finding.unit}"
         shown = dict.fromkeys(self._interval(found) for found in known)  # a band has two ends and one number
         return f"{', '.join(shown)} {self.finding.unit}"
 
@@ -176,11 +183,11 @@ def answer_box(answers: Sequence[Answer], sure: str) -> Shown:
     items, lines = [], []
     for one in answers:
         verdict = f'<b class="companion-verdict {_CLASSES.get(one.verdict, "open")}">{escape(one.verdict)}</b>'
-        numbers = f"published {escape(one.published)} · found {escape(one.found)}"
         items.append(
-            f"<li>{as_html(one.finding.words)} <small>{numbers}</small> {verdict}{changed_note(one.changed)}</li>"
+            f"<li>{as_html(one.finding.words)} <small>{escape(one.numbers)}</small> {verdict}"
+            f"{changed_note(one.changed)}</li>"
         )
-        lines.append(f"- {one.finding.words}: published {one.published}, found {one.found}: **{one.verdict}**"
+        lines.append(f"- {one.finding.words}: {one.numbers}: **{one.verdict}**"
                      + (f" (criterion changed: {one.changed})" if one.changed else ""))  # fmt: skip
     box = f'<div class="companion-answer" role="group" aria-label="The answer"><ul>{"".join(items)}</ul>'
     return Shown(f"{box}<p><small>{escape(sure)}</small></p></div>", "\n".join([*lines, "", sure]))

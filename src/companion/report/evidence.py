@@ -13,11 +13,11 @@ from companion.results.run import Run
 from companion.results.verdict import compare
 
 _HEADINGS = {
-    ("recorded", "official"): "recorded on the paper's own data",
+    ("recorded", "official"): "recorded on the original data",
     ("recorded", "measured"): "recorded, measured on any input",
     ("recorded", "restaged"): "recorded on real audio, task restaged",
     ("recorded", "synthetic"): "recorded on synthetic sound",
-    ("build", "official"): "this build, on the paper's own data",
+    ("build", "official"): "this build, on the original data",
     ("build", "measured"): "this build, measured on any input",
     ("build", "restaged"): "this build, on real audio, task restaged",
     ("build", "synthetic"): "this build, on synthetic sound",

@@ -49,6 +49,13 @@ class Runnable(Protocol):
         """Run it, or find it."""
 
 
+CLAIMS = (
+    "Claims, by criteria that are older than the run; where one was changed, it says so. A line without a row is this "
+    "book's own question."
+)
+"""Above a table of claims."""
+
+
 class Page:
     """A chapter page. Making one runs the experiment, or finds its run.
 
@@ -63,11 +70,13 @@ class Page:
     Attributes:
         heads: What the rows and columns of an item are, by ``CHAPTER/ITEM`` or ``ITEM``, without what follows its first
             comma; a paper's pages say it for theirs.
+        samples: What the intervals of a chapter are over, where that is not recordings.
         build: This build's run; None where the profile has no such experiment.
         recorded: Recorded runs by profile.
     """
 
     heads: Mapping[str, Heads] = {}
+    samples: Mapping[str, str] = {}
 
     def __init__(self, experiment: Runnable, given: Mapping[str, Any]) -> None:
         self.experiment, self.paper = experiment, experiment.paper
@@ -102,21 +111,26 @@ class Page:
 
     def answer(self, *findings: Finding) -> Shown:
         """The findings of the page with their verdicts, and one line on how sure they are."""
-        box = answer_box([self.judge.answer(one) for one in findings], self.sure())
+        sure = self.sure()
+        if self.evidence.recorded and self.parameters.profile == "demo":
+            sure += " What the cells below print comes from generated sound: it is no evidence."
+        box = answer_box([self.judge.answer(one) for one in findings], sure)
         return box if self.evidence.recorded else banner(self.evidence.run.profile) + box
 
     def sure(self) -> str:
         """How many recordings, seeds and source trainings stand behind the page, and on which data."""
-        said = self.evidence.run.provenance
-        if self.evidence.evidence == "measured":  # a time varies from repeat to repeat, and a count does not
-            spread = "95 % intervals over repeats" if self.evidence.run.rows["ci_low"].notna().any() else "counted"
-            return f"How sure: {spread}. Data: {said['data']}. {self.evidence.heading.capitalize()}."
-        seeds = len(said["seeds"])
-        words = f"How sure: {said['n_recordings']} recordings, {seeds} seed{'s' if seeds > 1 else ''}"
-        words += "; 95 % intervals over recordings" + (" and seeds" if seeds > 1 else ", not over seeds")
-        return f"{words}. Data: {said['data']}. {self.evidence.heading.capitalize()}."
+        said, rows = self.evidence.run.provenance, self.evidence.run.rows
+        spread, seeds = rows[rows["ci_low"].notna()], len(said["seeds"])
+        over = self.samples.get(self.experiment.name.rpartition("/")[2], "recordings")
+        if self.evidence.evidence == "measured" or spread.empty:  # times vary from repeat to repeat, and counts do not
+            words = "95 % intervals over repeats" if len(spread) else "counted"
+        else:
+            count = said["n_recordings"] if over == "recordings" else int(spread["n_recordings"].max())
+            words = f"{count} {over}, {seeds} seed{'s' if seeds > 1 else ''}; 95 % intervals over {over}"
+            words += " and seeds" if seeds > 1 else ", not over seeds"
+        return f"How sure: {words}. Data: {said['data']}. {self.evidence.heading.capitalize()}."
 
-    def claims(self, *findings: Finding, caption: str = "Claims, judged by criteria written before the run") -> Shown:
+    def claims(self, *findings: Finding, caption: str = CLAIMS) -> Shown:
         """Findings in a table, with links to the scorecard."""
         up = "../" * self.experiment.name.count("/")
         return claims_table([self.judge.answer(one) for one in findings], f"{up}scorecard.html", caption)

@@ -53,6 +53,25 @@ class Page(page.Page):
     experiment: Experiment
     heads = HEADS
 
+    def sure(self) -> str:
+        """The same, and how many recordings of the event stand behind it, which are far fewer."""
+        words = super().sure()
+        if "counts" not in self.evidence.run.table_names:
+            return words
+        counts = self.evidence.run.table("counts")
+        tested = counts[(counts["task"] == "target") & (counts["part"] == "test") & (counts["kind"] == "events")]
+        return f"{words} {tested['recordings'].sum()} recordings of the target's event are tested."
+
+    def learned_from(self) -> Shown:
+        """What each network that is transferred had learned of its own task, beside the bar."""
+        row = self.evidence.run.rows.query("item == 'Source task' and row == 'LSTM below'").iloc[0]
+        each, bar = str(row["note"]).removeprefix("of each network: ").split("; learned from ")
+        words = (
+            f"The source networks that are transferred are right about {each} % of their own test mixtures. The bar, "
+            f"{bar.removesuffix(' on')} %, is a rule of thumb for their mean, {row['value']:.1f} %, without an interval."
+        )
+        return Shown(f"<p>{escape(words)}</p>", words)
+
     def schemes(self, names: Sequence[str] = ("from scratch", "a", "b", "c")) -> Shown:
         """Fig. 1, drawn from the table of layers."""
         layers = self.evidence.run.table("layers")

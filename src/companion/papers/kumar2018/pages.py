@@ -1,6 +1,6 @@
 """What the pages of this paper show beyond what any page does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -62,6 +62,7 @@ class Page(page.Page):
 
     experiment: Experiment
     heads = HEADS
+    samples: Mapping[str, str] = {"relations": "scenes"}
 
     # --- tagging
 
