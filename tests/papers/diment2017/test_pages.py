@@ -46,7 +46,7 @@ def test_what_the_source_networks_had_learned_is_said_one_by_one_beside_the_bar(
     made.evidence.run.rows["note"] = "of each network: 93.0, 80.0; learned from 85 on"
     said = made.learned_from().markdown
     assert (
-        "right about 93.0, 80.0 % of their own test mixtures. The bar, 85 %, is a rule of thumb for their mean, 86.5 %"
+        "right about 93.0, 80.0 % of their own test mixtures. The bar, 85 %, is a rule of thumb for their mean: 86.5 %"
         in said
     )
 

@@ -68,7 +68,7 @@ class Page(page.Page):
         each, bar = str(row["note"]).removeprefix("of each network: ").split("; learned from ")
         words = (
             f"The source networks that are transferred are right about {each} % of their own test mixtures. The bar, "
-            f"{bar.removesuffix(' on')} %, is a rule of thumb for their mean, {row['value']:.1f} %, without an interval."
+            f"{bar.removesuffix(' on')} %, is a rule of thumb for their mean: {row['value']:.1f} %, no interval."
         )
         return Shown(f"<p>{escape(words)}</p>", words)
 
