@@ -153,7 +153,8 @@ class Page(page.Page):
         words = ", ".join(f"{name} up to {value:.3f}" for name, value in best.items())
         figure = learning_curves(curves[curves["rotation"] == 0], x="epoch", panels=["loss", "accuracy"], by="network")
         alt = f"Training loss and validation accuracy over passes: {words}."
-        return show(figure, alt=alt, caption=f"{self.evidence.heading}; best of all rotations: {words}")
+        caption = f"Rotation 0 is drawn. Best validation accuracy of all rotations, as a share: {words}. "
+        return show(figure, alt=alt, caption=caption + f"{self.evidence.heading.capitalize()}.")
 
     def by_event(self, systems: Sequence[str], columns: Sequence[str]) -> Shown:
         """Share of events that are found, by what they are like, for some systems."""
@@ -168,9 +169,11 @@ class Page(page.Page):
         kept = rows[rows["item"] == "Fig2"].assign(size=lambda t: t["column"].str.split().str[0].astype(int))
         alt = "; ".join(f"{r.row}, {r.size}: {r.value:.1f} %" for r in kept.itertuples())
         table = self.evidence.run.table("size_curve")
-        return show(
-            drawn_sizes(kept, table), alt=f"Accuracy against training mixtures. {alt}.", caption=self.evidence.heading
+        caption = (
+            "Lines: mean of the seeds, with 95 % intervals as bands; small dots: single seeds; at 50 %: chance. "
+            f"{self.evidence.heading.capitalize()}."
         )
+        return show(drawn_sizes(kept, table), alt=f"Accuracy against training mixtures. {alt}.", caption=caption)
 
 
 def ratio_of(mixtures: RareMixtures, clip: Clip) -> float | None:
