@@ -90,6 +90,9 @@ def test_a_page_has_no_error_asks_for_nothing_and_can_be_read_by_all(name, opene
         assert screens <= MOST_SCREENS, f"{screens:.1f} screens"
     page.set_viewport_size(NARROW)  # a telephone: nothing is cut sideways
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    # found and verdict of a claim are read without scrolling sideways
+    wide = "[...document.querySelectorAll('.companion-claims > *')].some(e => e.scrollWidth > e.clientWidth + 1)"
+    assert not page.evaluate(wide)
     assert page.evaluate(CUT) == []
 
 
