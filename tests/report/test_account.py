@@ -13,6 +13,7 @@ from companion.report.account import (
     account,
     claims,
     counts_table,
+    generated,
     legend,
     runs_table,
     scorecard_downloads,
@@ -40,12 +41,24 @@ def anchors(shown):
     return re.findall(r'<tr id="([CX]\d+)">', shown.html)
 
 
-def test_every_row_stands_in_one_of_two_tables(rows):
+def test_every_row_stands_in_one_of_three_tables(rows):
     answered, open_rows = anchors(account(rows)), anchors(waiting(rows))
-    assert sorted(answered + open_rows) == sorted(load_published().index)
+    assert sorted(answered + open_rows + anchors(generated(rows))) == sorted(load_published().index)
     assert "C058" in answered
     assert len(answered) == (rows["status"] != "waiting").sum() < len(rows)
     assert f"Rows that wait for data ({len(open_rows)})" in waiting(rows).markdown
+
+
+def test_numbers_of_generated_sound_stand_in_no_column_with_those_of_real_audio(make_run):
+    rows = scorecard_rows([], [make_run("demo", [CELL])], PAGES)
+    apart = generated(rows)
+    assert anchors(apart) == ["C058"]
+    assert "C058" not in anchors(account(rows)) + anchors(waiting(rows))
+    assert apart.html.startswith("<details"), "folded"
+    assert "What this build computed on generated sound: no answers (1)" in apart.markdown
+    assert '<th scope="col">found</th>' not in apart.html
+    assert "84.0 [82.0, 86.0]" in apart.html
+    assert account(rows).markdown == "4 rows: 4 cited"
 
 
 def test_a_row_shows_value_interval_verdict_and_criterion(rows):

@@ -44,7 +44,9 @@ new DataTable("#{table}", {{paging: false, order: [], autoWidth: false, columnDe
   {{targets: 5, searchPanes: {{orthogonal: {{display: kind, filter: kind, search: kind, sort: kind}}}}}}],
   layout: {{topStart: "info", topEnd: "search", top2: {{searchPanes: panes}}}}}});
 for (const input of document.querySelectorAll("input.dtsp-search")) input.setAttribute("aria-label", input.title);
-document.getElementById(location.hash.slice(1))?.scrollIntoView();
+const wanted = document.getElementById(location.hash.slice(1));
+wanted?.closest("details")?.setAttribute("open", "");
+wanted?.scrollIntoView();
 </script>"""
 """Turns a plain table into one that sorts, searches and filters. The library travels with the page: pages opened from
 a file may load no other file as a module, and need no network."""
@@ -121,16 +123,19 @@ def claims(scorecard: pd.DataFrame) -> Shown:
 
 
 def account(scorecard: pd.DataFrame) -> Shown:
-    """Every row that was measured, proved or quoted, in a table that sorts, searches and filters.
+    """Every row that was measured on real audio, timed, proved or quoted, in a table that sorts, searches and filters.
+
+    Numbers of generated sound are no answers, and stand in a table of their own (:func:`generated`).
 
     Args:
         scorecard: From :func:`companion.results.scorecard.scorecard_rows`.
     """
-    table = _table(scorecard[scorecard["status"] != "waiting"], "account")
+    kept = scorecard[~scorecard["status"].isin(["waiting", "simulated"])]
+    table = _table(kept, "account")
     files = {name: base64.b64encode(read_package_file(f"html/dt_bundle.{name}").encode()) for name in ("js", "css")}
     script = _SCRIPT.format(table="account", panes=[1, 5, 6], **{name: code.decode() for name, code in files.items()})
-    summary = ", ".join(f"{n} {status}" for status, n in scorecard["status"].value_counts().items())
-    return Shown(scrolling(table, "Published rows with an answer") + script, f"{len(scorecard)} rows: {summary}")
+    summary = ", ".join(f"{n} {status}" for status, n in kept["status"].value_counts().items())
+    return Shown(scrolling(table, "Published rows with an answer") + script, f"{len(kept)} rows: {summary}")
 
 
 def waiting(scorecard: pd.DataFrame) -> Shown:
@@ -140,9 +145,17 @@ def waiting(scorecard: pd.DataFrame) -> Shown:
     return folded(f"Rows that wait for data ({len(kept)})", table)
 
 
-def _table(rows: pd.DataFrame, name: str) -> str:
+def generated(scorecard: pd.DataFrame) -> Shown:
+    """Rows with numbers of generated sound only, folded: they show that the code runs, and answer nothing."""
+    kept = scorecard[scorecard["status"] == "simulated"]
+    title = f"What this build computed on generated sound: no answers ({len(kept)})"
+    table = _table(kept, "generated", "on generated sound")
+    return folded(title, Shown(scrolling(table, "Published rows on generated sound"), f"{len(kept)} rows simulated"))
+
+
+def _table(rows: pd.DataFrame, name: str, found: str = "found") -> str:
     """A plain table of the scorecard; each row is an anchor."""
-    heads = ("id", "paper", "what", "published", "found", "verdict", "status")
+    heads = ("id", "paper", "what", "published", found, "verdict", "status")
     titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
     body = "".join(_line(row) for row in rows.to_dict("records"))
     return f'<table id="{name}" class="dataframe"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
