@@ -92,6 +92,12 @@ def test_claims_that_were_measured_on_real_audio_are_linked_to_their_rows(rows):
     assert "1 of them measured on real audio" in shown.markdown
 
 
+def test_a_claim_that_a_test_proves_is_called_proved_wherever_its_verdict_stands():
+    rows = scorecard_rows([], [], PAGES, ["tests/models/test_weak_cnn.py::test_896_frames_give_13_segments"])
+    assert "| – | proved | C144 |" in claims(rows).markdown
+    assert '<td data-search="proved">proved</td><td>exact</td></tr>' in account(rows).html
+
+
 def test_the_scorecards_downloads_are_its_rows(rows):
     links = dict(re.findall(r'<a download="([^"]+)" href="([^"]+)"', scorecard_downloads(rows).html))
     assert json.loads(base64.b64decode(links["scorecard.json"].split(",")[1])) == json_rows(rows)

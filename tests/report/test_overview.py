@@ -3,9 +3,10 @@
 import pytest
 
 from companion.report.answer import Finding
-from companion.report.overview import OTHER, WAITING, claim_counts, paper_lines, verdict_bars
+from companion.report.overview import COLOURS, OTHER, WAITING, claim_counts, paper_lines, verdict_bars
 from companion.results.rules import CONTRADICTED, HOLDS
 from companion.results.scorecard import scorecard_rows
+from companion.results.verdict import PROVED
 
 PAPER = "Kumar2018"
 GAIN = (PAPER, "Paired", "mean over 527", "N_S - N_S_slat", "MAP difference")
@@ -27,10 +28,21 @@ def test_claims_are_counted_by_their_verdict(low, high, verdict, make_run):
     assert after.drop(PAPER).equals(before.drop(PAPER))
 
 
-def test_a_fact_that_was_proved_holds_and_a_claim_without_an_interval_has_no_verdict(make_run):
+def test_a_fact_that_was_proved_is_no_claim_that_a_measurement_upheld(make_run):
     fact = "tests/models/test_weak_cnn.py::test_896_frames_give_13_segments"
     before, after = (claim_counts(scorecard_rows([], [], PAGES, passed)) for passed in ((), (fact,)))
-    assert (after - before).loc[PAPER, HOLDS] >= 1
+    changed = (after - before).loc[PAPER]
+    assert changed[changed != 0].to_dict() == {PROVED: 1, WAITING: -1}
+    shown = verdict_bars(scorecard_rows([], [], PAGES, [fact])).markdown
+    assert "1 proved" in shown
+    assert "Proved: follows from the definition, and a test shows it." in shown
+    assert len(set(COLOURS.values())) == len(COLOURS)
+
+
+def test_a_claim_without_an_interval_and_one_on_generated_sound_have_no_verdict(make_run):
+    before = claim_counts(scorecard_rows([], [], PAGES))
+    made_up = make_run("demo", [*LEVELS, (*GAIN, 0.1, 0.05, 0.15)], experiment="kumar2018/tagging")
+    assert claim_counts(scorecard_rows([], [made_up], PAGES)).equals(before)
     levels = make_run("esc50", LEVELS, experiment="kumar2018/tagging")
     changed = (claim_counts(scorecard_rows([levels], [], PAGES)) - before).loc[PAPER]
     assert changed[changed != 0].to_dict() == {OTHER: 1, WAITING: -1}

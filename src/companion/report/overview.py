@@ -14,11 +14,20 @@ from companion.report.symbols import as_html
 from companion.results.published import short_names
 from companion.results.rules import CONTRADICTED, HOLDS, UNSETTLED
 from companion.results.run import recorded
+from companion.results.scorecard import UNANSWERED
+from companion.results.verdict import PROVED
 
 OTHER = "no verdict"
 WAITING = "not measured"
-COLOURS = {HOLDS: GREEN, CONTRADICTED: VERMILION, UNSETTLED: "#E6C229", OTHER: "#9A9A9A", WAITING: "#E3E3E3"}
+COLOURS = {
+    PROVED: "#003F5C", HOLDS: GREEN, CONTRADICTED: VERMILION, UNSETTLED: "#E6C229", OTHER: "#9A9A9A",
+    WAITING: "#E3E3E3",
+}  # fmt: skip
 """What may become of a claim, in the order of the bars."""
+
+CAPTION = (
+    "Verdicts on the papers' claims; numbers are claims. Proved: follows from the definition, and a test shows it."
+)
 
 
 def paper_lines(
@@ -53,15 +62,14 @@ def verdict_bars(scorecard: pd.DataFrame) -> Shown:
         for paper, line in counts.iterrows()
     )
     figure: Figure = stacked_bars(counts, names, COLOURS, "claims")
-    return show(figure, alt=f"One bar for each paper, of its claims. {words}.", caption="Claims of the papers.")
+    return show(figure, alt=f"One bar for each paper, of its claims. {words}.", caption=CAPTION)
 
 
 def claim_counts(scorecard: pd.DataFrame) -> pd.DataFrame:
-    """Number of claims by paper and verdict."""
+    """Number of claims by paper and verdict; what a test proves is counted apart from what a measurement decides."""
     claims = scorecard[scorecard["measure"] == "claim"]
     verdict = claims["verdict"].map(lambda words: next((one for one in COLOURS if words.startswith(one)), OTHER))
-    verdict = verdict.where(~claims["status"].isin(["waiting", "cited"]), WAITING)
-    verdict = verdict.where(claims["status"] != "exact", HOLDS)
+    verdict = verdict.where(~claims["status"].isin(UNANSWERED), WAITING)
     counts = pd.crosstab(claims["paper"], verdict)
     return counts.reindex(index=list(short_names()), columns=list(COLOURS), fill_value=0)
 

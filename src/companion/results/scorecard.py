@@ -31,11 +31,14 @@ from companion.results.criteria import Criterion, load_class_mapping, load_crite
 from companion.results.published import load_published, short_names
 from companion.results.rows import KEY
 from companion.results.run import Run
-from companion.results.verdict import PublishedRow, Reader, Verdict, published_rows, verdict
+from companion.results.verdict import PROVED, PublishedRow, Reader, Verdict, published_rows, verdict
 
 STATUSES = (
     "exact", "reproduced", "differs", "recomputed", "measured", "restaged", "simulated", "waiting", "cited",
 )  # fmt: skip
+UNANSWERED = ("simulated", "waiting", "cited")
+"""Statuses of rows of which nothing here says how they came out: generated sound is no evidence."""
+
 COLUMNS = ["id", "paper", "item", "published", "value", "ci_low", "ci_high", "profile", "status", "where"]
 """Columns of the scorecard and fields of its JSON, in order."""
 
@@ -119,7 +122,7 @@ def _fixed(criterion: Criterion, row: PublishedRow, passed: Collection[str]) -> 
     if criterion.kind == "cited":
         return _line("cited", f"quoted by {short_names()[row.paper]} for {row.row}")
     if criterion.test in passed:
-        return _line("exact", criterion.test)
+        return _line("exact", criterion.test, found=Verdict(math.nan, math.nan, math.nan, PROVED, agrees=True))
     return None
 
 

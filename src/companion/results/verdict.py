@@ -16,6 +16,7 @@ PAIRED = "Paired"
 """Item of paired differences and ratios: their row, or column, reads "A - B" or "A / B" where the two terms differ."""
 
 INSIDE, BELOW, ABOVE = "published value inside the interval", "below the published value", "above the published value"
+PROVED = "proved"
 NOT_COMPARABLE = "not comparable: synthetic"
 OTHER_TASK = "another task: compare directions, not values"
 
