@@ -89,12 +89,16 @@ def test_claims_that_were_measured_on_real_audio_are_linked_to_their_rows(rows):
     shown = claims(measured)
     assert re.findall(r'href="#([CX]\d+)"', shown.html) == [rows.at[real, "id"]]
     assert "| 1 [0.5, 1.5], esc50 | holds |" in shown.markdown
-    assert "1 of them measured on real audio" in shown.markdown
+    assert shown.markdown.startswith("Claims of the papers: 1 judged on real audio\n")
 
 
 def test_a_claim_that_a_test_proves_is_called_proved_wherever_its_verdict_stands():
     rows = scorecard_rows([], [], PAGES, ["tests/models/test_weak_cnn.py::test_896_frames_give_13_segments"])
-    assert "| – | proved | C144 |" in claims(rows).markdown
+    shown = claims(rows).markdown
+    assert "| – | proved | C144 |" in shown
+    assert shown.startswith("Claims of the papers: 1 proved\n"), "no audio was needed"
+    rows.loc[rows["id"] == "C134", "status"] = "measured"
+    assert claims(rows).markdown.startswith("Claims of the papers: 1 timed, 1 proved\n")
     assert '<td data-search="proved">proved</td><td>exact</td></tr>' in account(rows).html
 
 

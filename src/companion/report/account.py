@@ -15,7 +15,7 @@ from companion.report.symbols import as_html
 from companion.report.tables import number, plain_table, text_table
 from companion.results.published import short_names
 from companion.results.run import Run
-from companion.results.scorecard import json_rows
+from companion.results.scorecard import UNANSWERED, json_rows
 
 MEANINGS = {
     "exact": "follows from definitions, and the named test passed in this build",
@@ -103,12 +103,12 @@ def scorecard_downloads(scorecard: pd.DataFrame, page: str = "scorecard") -> Sho
 
 
 def claims(scorecard: pd.DataFrame) -> Shown:
-    """What the papers claim in words and what became of it, where it was measured.
+    """What the papers claim in words and what became of it, where it was measured on real audio, timed or proved.
 
     Args:
         scorecard: From :func:`companion.results.scorecard.scorecard_rows`.
     """
-    kept = scorecard[(scorecard["measure"] == "claim") & ~scorecard["status"].isin(["waiting", "cited", "simulated"])]
+    kept = scorecard[(scorecard["measure"] == "claim") & ~scorecard["status"].isin(UNANSWERED)]
     lines = [
         {
             "claim": as_html(row["criterion"].partition(". ")[0].rstrip(".")),
@@ -119,7 +119,15 @@ def claims(scorecard: pd.DataFrame) -> Shown:
         }
         for row in kept.to_dict("records")
     ]
-    return text_table(lines, f"Claims of the papers, {len(lines)} of them measured on real audio")
+    return text_table(lines, f"Claims of the papers: {_grounds(kept['status'])}")
+
+
+def _grounds(statuses: pd.Series) -> str:
+    """How many claims rest on what, in words."""
+    others = {"measured": "timed", "exact": "proved"}
+    counts = statuses.map(lambda status: others.get(status, "judged on real audio")).value_counts()
+    order = ["judged on real audio", *others.values()]
+    return ", ".join(f"{counts[words]} {words}" for words in order if words in counts)
 
 
 def account(scorecard: pd.DataFrame) -> Shown:
