@@ -2,7 +2,6 @@
 
 import base64
 import json
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,9 +9,10 @@ import pandas as pd
 from itables.utils import read_package_file
 
 from companion.report.answer import changed_note
+from companion.report.found import found_cell
 from companion.report.shown import Shown, download_link, escape, folded, notebook_address, notebook_link, scrolling
 from companion.report.symbols import as_html
-from companion.report.tables import number, plain_table, text_table
+from companion.report.tables import plain_table, text_table
 from companion.results.published import short_names
 from companion.results.run import Run
 from companion.results.scorecard import UNANSWERED, json_rows
@@ -113,7 +113,7 @@ def claims(scorecard: pd.DataFrame) -> Shown:
         {
             "claim": as_html(row["criterion"].partition(". ")[0].rstrip(".")),
             "published": escape(row["published"]),
-            "found": _measured(row),
+            "found": found_cell(row),
             "verdict": escape(row["verdict"] or row["status"]) + changed_note(row["changed"]),
             "row": f'<a href="#{row["id"]}">{row["id"]}</a>',
         }
@@ -175,24 +175,9 @@ def _line(row: dict[str, Any]) -> str:
     rule = f"<p>{escape(row['criterion'])}</p><p>{escape(row['where'])}</p>"
     rule = f"<details><summary>criterion</summary>{rule}</details>{changed_note(row['changed'])}"
     what = f"{as_html(row['row'])} {as_html(row['column'])}{place}{rule}"  # panes list cells: the others hold a word
-    cells = (short_names()[row["paper"]], what, escape(row["published"]), _measured(row))
+    cells = (short_names()[row["paper"]], what, escape(row["published"]), found_cell(row))
     verdict = row["verdict"] or "–"
     kind = "drawn" if verdict.startswith("drawn from") else verdict  # what the filter lists it under
     shown = "".join(f"<td>{cell}</td>" for cell in cells)
     shown += f'<td data-search="{escape(kind)}">{escape(verdict)}</td><td>{row["status"]}</td>'
     return f'<tr id="{row["id"]}"><th scope="row">{row["id"]}</th>{shown}</tr>'
-
-
-def _measured(row: dict[str, Any]) -> str:
-    """Value and interval, with the profile they come from."""
-    value, low, high = (float(row[name]) for name in ("value", "ci_low", "ci_high"))
-    if math.isnan(value):
-        return "–"
-    interval = "" if math.isnan(low) else f" [{_digits(low, row['measure'])}, {_digits(high, row['measure'])}]"
-    profile = f"<small>{row['profile']}</small>"
-    return f'<span class="number">{_digits(value, row["measure"])}{interval}</span>{profile}'
-
-
-def _digits(value: float, measure: str) -> str:
-    """Digits of a measure; a claim is a difference of whatever it compares, so three that matter."""
-    return f"{value:.3g}" if measure in ("claim", "event list") else number(value, measure)
