@@ -55,3 +55,20 @@ def test_every_paper_has_a_line_and_says_when_nothing_is_measured(make_run):
     assert "whole recordings are better: not measured" in lines.html
     assert '<a href="kumar2018/network.html">' in lines.html
     assert "claims" in verdict_bars(scorecard).markdown
+
+
+def test_a_papers_line_keeps_verdicts_apart_from_numbers_that_were_only_restaged(make_run):
+    fact = "tests/models/test_weak_cnn.py::test_896_frames_give_13_segments"
+    pages = {**PAGES, "C006": "kumar2018/tagging"}
+    timed = (PAPER, "Table1 top-right", "Train time 1 epoch", "N_S", "relative time", 0.5, 0.4, 0.6)
+    run = make_run("esc50", [*LEVELS, timed, (*GAIN, 0.05, 0.01, 0.09)], experiment="kumar2018/tagging")
+    generated = make_run("demo", LEVELS, experiment="kumar2018/tagging")
+    said = paper_lines(scorecard_rows([run], [], pages, [fact]), {}, {}).html
+    words = "2 claims have a verdict; 3 numbers were restaged on another task, where only directions can be compared"
+    assert f"{words} (155 are printed)" in said
+    timed_run = make_run("esc50", [timed], experiment="kumar2018/tagging", evidence="measured")
+    line = "no claim has a verdict; other items: 1 timed (155 are printed)"
+    assert line in paper_lines(scorecard_rows([timed_run], [], pages), {}, {}).html
+    assert (
+        "no claim has a verdict (155 are printed)" in paper_lines(scorecard_rows([], [generated], pages), {}, {}).html
+    ), "generated sound answers nothing"

@@ -44,13 +44,33 @@ def paper_lines(
     for paper, name in short_names().items():
         rows = scorecard[scorecard["paper"] == paper]
         said = "nothing is measured yet" if paper not in headlines else _said(paper, *headlines[paper])
-        answered = int((~rows["status"].isin(["waiting", "cited"])).sum())
+        answered = _answered(rows)
         title = f'<a href="{first[paper]}.html">{escape(name)}</a>' if paper in first else escape(name)
-        items.append(
-            f"<li><b>{title}</b>: {said} <small>{answered} of {len(rows)} printed items have an answer</small></li>"
-        )
-        words.append(f"- {name}: {answered} of {len(rows)} printed items have an answer")
+        items.append(f"<li><b>{title}</b>: {said} <small>{answered}</small></li>")
+        words.append(f"- {name}: {answered}")
     return Shown(f'<div class="companion-answer"><ul>{"".join(items)}</ul></div>', "\n".join(words))
+
+
+def _answered(rows: pd.DataFrame) -> str:
+    """How many claims of a paper have a verdict, and what became of its other items, in words."""
+    verdicts = int(claim_counts(rows)[[PROVED, HOLDS, CONTRADICTED, UNSETTLED]].to_numpy().sum())
+    others = rows[(rows["measure"] != "claim") & ~rows["status"].isin(UNANSWERED)]
+    drawn = others["verdict"].str.startswith("drawn")
+    done = others["status"].map({"exact": "proved", "measured": "timed", "restaged": "restaged"})
+    done = done.fillna("measured on the paper's own data").mask(drawn, "drawn anew").value_counts()
+    facts = [_many(verdicts, "claim has", "claims have") + " a verdict"]
+    if restaged := done.pop("restaged") if "restaged" in done else 0:
+        facts.append(
+            _many(restaged, "number was", "numbers were")
+            + " restaged on another task, where only directions can be compared"
+        )
+    if len(done):
+        facts.append("other items: " + ", ".join(f"{count} {kind}" for kind, count in sorted(done.items())))
+    return f"{'; '.join(facts)} ({len(rows)} are printed)"
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count or 'no'} {one if count < 2 else more}"
 
 
 def verdict_bars(scorecard: pd.DataFrame) -> Shown:
