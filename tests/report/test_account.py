@@ -8,6 +8,7 @@ import re
 import pandas as pd
 import pytest
 
+from companion.checkout import repository_root
 from companion.report.account import (
     MEANINGS,
     account,
@@ -19,6 +20,7 @@ from companion.report.account import (
     scorecard_downloads,
     waiting,
 )
+from companion.report.shown import STYLE
 from companion.results.published import load_published
 from companion.results.rows import KEY
 from companion.results.rules import Measured, holding, parse_claim
@@ -142,6 +144,14 @@ def test_both_ends_of_a_band_are_one_statement():
     other = parse_claim("[a | b | d | points] > 0")[0]
     near = Measured(0.0, -6.0, 4.0)
     assert holding([(inside, near), (below, near), (other, Measured(1.0, 0.5, 1.5))]) == (1, 2)
+
+
+def test_the_tables_keep_to_the_column_of_the_text_and_scroll_inside_it(rows):
+    cells = json.loads((repository_root() / "book" / "scorecard.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert not [cell for cell in cells if "full-width" in cell["metadata"].get("tags", [])], "136 %: under the contents"
+    for name, table in (("account", account), ("waiting", waiting), ("generated", generated)):
+        assert re.search(rf'<div class="companion-scroll"[^>]*><table id="{name}"', table(rows).html)
+    assert ".companion-scroll{overflow-x:auto;max-width:100%}" in STYLE
 
 
 def test_the_scorecards_downloads_are_its_rows(rows):

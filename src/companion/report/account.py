@@ -166,7 +166,8 @@ def _table(rows: pd.DataFrame, name: str, found: str = "found") -> str:
     heads = ("id", "paper", "what", "published", found, "verdict", "status")
     titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
     body = "".join(_line(row) for row in rows.to_dict("records"))
-    return f'<table id="{name}" class="dataframe"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+    kind = "dataframe companion-rows"  # small: all columns in the width of the text
+    return f'<table id="{name}" class="{kind}"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _line(row: dict[str, Any]) -> str:
