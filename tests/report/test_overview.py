@@ -65,10 +65,11 @@ def test_a_papers_line_keeps_verdicts_apart_from_numbers_that_were_only_restaged
     generated = make_run("demo", LEVELS, experiment="kumar2018/tagging")
     said = paper_lines(scorecard_rows([run], [], pages, [fact]), {}, {}).html
     words = "2 claims have a verdict; 3 numbers were restaged on another task, where only directions can be compared"
-    assert f"{words} (155 are printed)" in said
+    assert f"{words} (155 printed items in all)" in said
     timed_run = make_run("esc50", [timed], experiment="kumar2018/tagging", evidence="measured")
-    line = "no claim has a verdict; other items: 1 timed (155 are printed)"
+    line = "no claim has a verdict; other items: 1 timed (155 printed items in all)"
     assert line in paper_lines(scorecard_rows([timed_run], [], pages), {}, {}).html
     assert (
-        "no claim has a verdict (155 are printed)" in paper_lines(scorecard_rows([], [generated], pages), {}, {}).html
+        "no claim has a verdict (155 printed items in all)"
+        in paper_lines(scorecard_rows([], [generated], pages), {}, {}).html
     ), "generated sound answers nothing"

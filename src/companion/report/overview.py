@@ -66,7 +66,7 @@ def _answered(rows: pd.DataFrame) -> str:
         )
     if len(done):
         facts.append("other items: " + ", ".join(f"{count} {kind}" for kind, count in sorted(done.items())))
-    return f"{'; '.join(facts)} ({len(rows)} are printed)"
+    return f"{'; '.join(facts)} ({len(rows)} printed items in all)"
 
 
 def _many(count: int, one: str, more: str) -> str:
