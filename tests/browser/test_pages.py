@@ -88,6 +88,7 @@ def test_a_page_has_no_error_asks_for_nothing_and_can_be_read_by_all(name, opene
     if "/" in name:  # a chapter's
         screens = page.evaluate("document.documentElement.scrollHeight") / WIDE["height"]
         assert screens <= MOST_SCREENS, f"{screens:.1f} screens"
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDE["width"]
     page.set_viewport_size(NARROW)  # a telephone: nothing is cut sideways
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     # found and verdict of a claim are read without scrolling sideways

@@ -1,13 +1,16 @@
 """Figures of the result pages show every number of their tables."""
 
+import io
 import math
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from companion.report import figures
+from companion.report.overview import COLOURS
 from companion.results.published import load_published, short_names
-from companion.results.scorecard import scorecard_rows, status_counts
+from companion.results.scorecard import STATUSES, scorecard_rows, status_counts
 
 LINES = pd.DataFrame(
     [
@@ -78,3 +81,17 @@ def test_status_bars_add_up_to_the_published_rows():
     axis = figures.status_bars(counts, short_names()).axes[0]
     assert sum(bar.get_width() for bar in axis.patches) == len(load_published())
     assert [text.get_text() for text in axis.get_yticklabels()] == list(short_names().values())
+
+
+@pytest.mark.parametrize("kinds", [COLOURS, STATUSES])
+def test_no_legend_of_stacked_bars_is_cut(kinds):
+    counts = pd.DataFrame([range(1, len(kinds) + 1)] * 4, index=list(short_names()), columns=list(kinds))
+    figure = figures.stacked_bars(counts, short_names(), dict.fromkeys(kinds, "#0072B2"), "claims")
+    figure.savefig(io.BytesIO())
+    drawn = [*figure.legends, *filter(None, (axis.get_legend() for axis in figure.axes))]
+    assert drawn
+    for legend in drawn:
+        box, whole = legend.get_window_extent(), figure.bbox
+        assert box.x0 >= 0
+        assert box.x1 <= whole.x1
+        assert box.y0 >= 0

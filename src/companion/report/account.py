@@ -2,7 +2,6 @@
 
 import base64
 import json
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,12 +9,13 @@ import pandas as pd
 from itables.utils import read_package_file
 
 from companion.report.answer import changed_note
+from companion.report.found import found_cell
 from companion.report.shown import Shown, download_link, escape, folded, notebook_address, notebook_link, scrolling
 from companion.report.symbols import as_html
-from companion.report.tables import number, plain_table, text_table
+from companion.report.tables import plain_table, text_table
 from companion.results.published import short_names
 from companion.results.run import Run
-from companion.results.scorecard import json_rows
+from companion.results.scorecard import UNANSWERED, json_rows
 
 MEANINGS = {
     "exact": "follows from definitions, and the named test passed in this build",
@@ -44,7 +44,9 @@ new DataTable("#{table}", {{paging: false, order: [], autoWidth: false, columnDe
   {{targets: 5, searchPanes: {{orthogonal: {{display: kind, filter: kind, search: kind, sort: kind}}}}}}],
   layout: {{topStart: "info", topEnd: "search", top2: {{searchPanes: panes}}}}}});
 for (const input of document.querySelectorAll("input.dtsp-search")) input.setAttribute("aria-label", input.title);
-document.getElementById(location.hash.slice(1))?.scrollIntoView();
+const wanted = document.getElementById(location.hash.slice(1));
+wanted?.closest("details")?.setAttribute("open", "");
+wanted?.scrollIntoView();
 </script>"""
 """Turns a plain table into one that sorts, searches and filters. The library travels with the page: pages opened from
 a file may load no other file as a module, and need no network."""
@@ -101,36 +103,47 @@ def scorecard_downloads(scorecard: pd.DataFrame, page: str = "scorecard") -> Sho
 
 
 def claims(scorecard: pd.DataFrame) -> Shown:
-    """What the papers claim in words and what became of it, where it was measured.
+    """What the papers claim in words and what became of it, where it was measured on real audio, timed or proved.
 
     Args:
         scorecard: From :func:`companion.results.scorecard.scorecard_rows`.
     """
-    kept = scorecard[(scorecard["measure"] == "claim") & ~scorecard["status"].isin(["waiting", "cited", "simulated"])]
+    kept = scorecard[(scorecard["measure"] == "claim") & ~scorecard["status"].isin(UNANSWERED)]
     lines = [
         {
             "claim": as_html(row["criterion"].partition(". ")[0].rstrip(".")),
             "published": escape(row["published"]),
-            "found": _measured(row),
+            "found": found_cell(row),
             "verdict": escape(row["verdict"] or row["status"]) + changed_note(row["changed"]),
             "row": f'<a href="#{row["id"]}">{row["id"]}</a>',
         }
         for row in kept.to_dict("records")
     ]
-    return text_table(lines, f"Claims of the papers, {len(lines)} of them measured on real audio")
+    return text_table(lines, f"Claims of the papers: {_grounds(kept['status'])}")
+
+
+def _grounds(statuses: pd.Series) -> str:
+    """How many claims rest on what, in words."""
+    others = {"measured": "timed", "exact": "proved"}
+    counts = statuses.map(lambda status: others.get(status, "judged on real audio")).value_counts()
+    order = ["judged on real audio", *others.values()]
+    return ", ".join(f"{counts[words]} {words}" for words in order if words in counts)
 
 
 def account(scorecard: pd.DataFrame) -> Shown:
-    """Every row that was measured, proved or quoted, in a table that sorts, searches and filters.
+    """Every row that was measured on real audio, timed, proved or quoted, in a table that sorts, searches and filters.
+
+    Numbers of generated sound are no answers, and stand in a table of their own (:func:`generated`).
 
     Args:
         scorecard: From :func:`companion.results.scorecard.scorecard_rows`.
     """
-    table = _table(scorecard[scorecard["status"] != "waiting"], "account")
+    kept = scorecard[~scorecard["status"].isin(["waiting", "simulated"])]
+    table = _table(kept, "account")
     files = {name: base64.b64encode(read_package_file(f"html/dt_bundle.{name}").encode()) for name in ("js", "css")}
     script = _SCRIPT.format(table="account", panes=[1, 5, 6], **{name: code.decode() for name, code in files.items()})
-    summary = ", ".join(f"{n} {status}" for status, n in scorecard["status"].value_counts().items())
-    return Shown(scrolling(table, "Published rows with an answer") + script, f"{len(scorecard)} rows: {summary}")
+    summary = ", ".join(f"{n} {status}" for status, n in kept["status"].value_counts().items())
+    return Shown(scrolling(table, "Published rows with an answer") + script, f"{len(kept)} rows: {summary}")
 
 
 def waiting(scorecard: pd.DataFrame) -> Shown:
@@ -140,12 +153,21 @@ def waiting(scorecard: pd.DataFrame) -> Shown:
     return folded(f"Rows that wait for data ({len(kept)})", table)
 
 
-def _table(rows: pd.DataFrame, name: str) -> str:
+def generated(scorecard: pd.DataFrame) -> Shown:
+    """Rows with numbers of generated sound only, folded: they show that the code runs, and answer nothing."""
+    kept = scorecard[scorecard["status"] == "simulated"]
+    title = f"What this build computed on generated sound: no answers ({len(kept)})"
+    table = _table(kept, "generated", "on generated sound")
+    return folded(title, Shown(scrolling(table, "Published rows on generated sound"), f"{len(kept)} rows simulated"))
+
+
+def _table(rows: pd.DataFrame, name: str, found: str = "found") -> str:
     """A plain table of the scorecard; each row is an anchor."""
-    heads = ("id", "paper", "what", "published", "found", "verdict", "status")
+    heads = ("id", "paper", "what", "published", found, "verdict", "status")
     titles = "".join(f'<th scope="col">{head}</th>' for head in heads)
     body = "".join(_line(row) for row in rows.to_dict("records"))
-    return f'<table id="{name}" class="dataframe"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
+    kind = "dataframe companion-rows"  # small: all columns in the width of the text
+    return f'<table id="{name}" class="{kind}"><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -154,24 +176,9 @@ def _line(row: dict[str, Any]) -> str:
     rule = f"<p>{escape(row['criterion'])}</p><p>{escape(row['where'])}</p>"
     rule = f"<details><summary>criterion</summary>{rule}</details>{changed_note(row['changed'])}"
     what = f"{as_html(row['row'])} {as_html(row['column'])}{place}{rule}"  # panes list cells: the others hold a word
-    cells = (short_names()[row["paper"]], what, escape(row["published"]), _measured(row))
+    cells = (short_names()[row["paper"]], what, escape(row["published"]), found_cell(row))
     verdict = row["verdict"] or "–"
     kind = "drawn" if verdict.startswith("drawn from") else verdict  # what the filter lists it under
     shown = "".join(f"<td>{cell}</td>" for cell in cells)
     shown += f'<td data-search="{escape(kind)}">{escape(verdict)}</td><td>{row["status"]}</td>'
     return f'<tr id="{row["id"]}"><th scope="row">{row["id"]}</th>{shown}</tr>'
-
-
-def _measured(row: dict[str, Any]) -> str:
-    """Value and interval, with the profile they come from."""
-    value, low, high = (float(row[name]) for name in ("value", "ci_low", "ci_high"))
-    if math.isnan(value):
-        return "–"
-    interval = "" if math.isnan(low) else f" [{_digits(low, row['measure'])}, {_digits(high, row['measure'])}]"
-    profile = f"<small>{row['profile']}</small>"
-    return f'<span class="number">{_digits(value, row["measure"])}{interval}</span>{profile}'
-
-
-def _digits(value: float, measure: str) -> str:
-    """Digits of a measure; a claim is a difference of whatever it compares, so three that matter."""
-    return f"{value:.3g}" if measure in ("claim", "event list") else number(value, measure)

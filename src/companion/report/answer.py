@@ -17,6 +17,7 @@ from companion.results.rules import (
     UNSETTLED,
     Comparison,
     Measured,
+    holding,
     judge,
     measure,
     nearest,
@@ -98,9 +99,9 @@ class Answer:
             return "–"
         if len(known) > MANY:
             pairs = [(comparison, found) for comparison, _, found in self.parts if found is not None]
-            holding = sum(judge([pair]) == HOLDS for pair in pairs)
+            upheld, of = holding(pairs)
             least = self._interval(nearest(pairs))
-            return f"{holding} of {len(pairs)} hold; the one that holds least {least} {self.finding.unit}"
+            return f"{upheld} of {of} hold; the one that holds least {least} {self.finding.unit}"
         shown = dict.fromkeys(self._interval(found) for found in known)  # a band has two ends and one number
         return f"{', '.join(shown)} {self.finding.unit}"
 

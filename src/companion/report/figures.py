@@ -1,5 +1,6 @@
 """The figures of the result pages, drawn from result tables."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -192,7 +193,9 @@ def stacked_bars(counts: pd.DataFrame, names: Mapping[str, str], colours: Mappin
     axis.invert_yaxis()
     axis.set_xlabel(unit)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.legend(loc="upper center", bbox_to_anchor=(0.42, -0.28), ncols=len(counts.columns), fontsize=9)
+    lines = math.ceil(len(counts.columns) / 6)  # more of them in a line would be cut
+    look = {"ncols": math.ceil(len(counts.columns) / lines), "fontsize": 9, "columnspacing": 1.4, "handlelength": 1.6}
+    figure.legend(loc="outside lower center", **look)
     return figure
 
 

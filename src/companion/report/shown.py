@@ -30,6 +30,8 @@ STYLE = """<style>
 .companion-answer p{margin:.5em 0 0}
 .companion-answer li small{display:inline}
 .companion-claims{font-size:.9em}
+.companion table.companion-rows{font-size:.85em}
+.companion .companion-rows small{font-size:.95em}
 .companion-claims tbody th{min-width:14em;font-weight:400}
 .companion-verdict{border-radius:.25em;padding:0 .35em;white-space:nowrap;color:#fff;background:#595959}
 .companion-verdict.holds{background:#00664b}

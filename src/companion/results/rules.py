@@ -16,6 +16,7 @@ it must hold, and where these do not tell, a row that says what it was drawn fro
 import math
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -157,6 +158,18 @@ def judge(pairs: Sequence[tuple[Comparison, Measured]]) -> str:
     against = [pair for pair, outcome in zip(pairs, outcomes, strict=True) if outcome == CONTRADICTED]
     kept = against if len(pairs) == 1 else [pair for pair in against if _p_value(*pair) * len(pairs) <= LEVEL]
     return CONTRADICTED if kept else UNSETTLED
+
+
+def holding(pairs: Sequence[tuple[Comparison, Measured]]) -> tuple[int, int]:
+    """How many statements of a claim hold by themselves, of how many; the two ends of a band make one."""
+    statements: dict[tuple[object, ...], list[tuple[Comparison, Measured]]] = {}
+    seen: Counter[tuple[str, ...]] = Counter()
+    for comparison, found in pairs:
+        side = (comparison.first, comparison.sign, comparison.second)
+        bound = (*side, comparison.relation[0])
+        statements.setdefault((*side, seen[bound]), []).append((comparison, found))  # < and > of one side: a band
+        seen[bound] += 1
+    return sum(judge(ends) == HOLDS for ends in statements.values()), len(statements)
 
 
 def nearest(pairs: Sequence[tuple[Comparison, Measured]]) -> Measured:

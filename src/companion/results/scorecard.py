@@ -31,11 +31,14 @@ from companion.results.criteria import Criterion, load_class_mapping, load_crite
 from companion.results.published import load_published, short_names
 from companion.results.rows import KEY
 from companion.results.run import Run
-from companion.results.verdict import PublishedRow, Reader, Verdict, published_rows, verdict
+from companion.results.verdict import PROVED, PublishedRow, Reader, Verdict, published_rows, verdict
 
 STATUSES = (
     "exact", "reproduced", "differs", "recomputed", "measured", "restaged", "simulated", "waiting", "cited",
 )  # fmt: skip
+UNANSWERED = ("simulated", "waiting", "cited")
+"""Statuses of rows of which nothing here says how they came out: generated sound is no evidence."""
+
 COLUMNS = ["id", "paper", "item", "published", "value", "ci_low", "ci_high", "profile", "status", "where"]
 """Columns of the scorecard and fields of its JSON, in order."""
 
@@ -81,7 +84,8 @@ def scorecard_rows(
 
     Returns:
         DataFrame: :data:`COLUMNS`, then ``row``, ``column``, ``measure``, ``verdict``, ``criterion``, ``changed``
-            (what of the criterion was changed after a run had been seen) and ``page``.
+            (what of the criterion was changed after a run had been seen), ``unit`` and ``parts`` (what the value of
+            a claim is, and how many of its statements hold) and ``page``.
 
     Raises:
         DataError: A published row has no criterion, or two recorded runs of equal strength answer it.
@@ -104,14 +108,16 @@ def scorecard_rows(
         words = dict(zip(KEY, row.key, strict=True))
         lines.append({"id": name, **words, "published": shown, "criterion": criterion.words, "page": page,
                       "changed": criterion.changed, **line})  # fmt: skip
-    return pd.DataFrame(lines)[[*COLUMNS, "row", "column", "measure", "verdict", "criterion", "changed", "page"]]
+    details = ["row", "column", "measure", "verdict", "criterion", "changed", "unit", "parts", "page"]
+    return pd.DataFrame(lines)[[*COLUMNS, *details]]
 
 
 def _line(status: str, where: str, profile: str = "", found: Verdict | None = None) -> dict[str, object]:
     value, low, high = (found.value, found.low, found.high) if found else (math.nan,) * 3
-    words = found.words if found else ""
+    words, unit, parts = (found.words, found.unit, found.parts) if found else ("",) * 3
     numbers = {"value": value, "ci_low": low, "ci_high": high}
-    return {**numbers, "profile": profile, "status": status, "where": where, "verdict": words}
+    said = {"status": status, "where": where, "verdict": words}
+    return {**numbers, "profile": profile, **said, "unit": unit, "parts": parts}
 
 
 def _fixed(criterion: Criterion, row: PublishedRow, passed: Collection[str]) -> dict[str, object] | None:
@@ -119,7 +125,7 @@ def _fixed(criterion: Criterion, row: PublishedRow, passed: Collection[str]) -> 
     if criterion.kind == "cited":
         return _line("cited", f"quoted by {short_names()[row.paper]} for {row.row}")
     if criterion.test in passed:
-        return _line("exact", criterion.test)
+        return _line("exact", criterion.test, found=Verdict(math.nan, math.nan, math.nan, PROVED, agrees=True))
     return None
 
 

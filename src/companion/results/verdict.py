@@ -9,13 +9,15 @@ import pandas as pd
 
 from companion.results.criteria import Criterion
 from companion.results.rows import KEY
-from companion.results.rules import HOLDS, UNJUDGED, UNSETTLED, Figure, Measured, judge, measure, nearest
+from companion.results.rules import HOLDS, UNJUDGED, UNSETTLED, Figure, Measured, holding, judge, measure, nearest
 from companion.results.run import Run
+from companion.results.units import unit
 
 PAIRED = "Paired"
 """Item of paired differences and ratios: their row, or column, reads "A - B" or "A / B" where the two terms differ."""
 
 INSIDE, BELOW, ABOVE = "published value inside the interval", "below the published value", "above the published value"
+PROVED = "proved"
 NOT_COMPARABLE = "not comparable: synthetic"
 OTHER_TASK = "another task: compare directions, not values"
 
@@ -31,6 +33,8 @@ class Verdict:
         words: How it compares.
         agrees: Whether it holds, or the published value lies in its interval; None where nothing is printed to compare
             with, there is no interval to compare, or the interval of a claim settles nothing.
+        unit: What the number of a claim is, such as ``MAP difference``; empty for a cell, whose measure says so.
+        parts: How many numbers of a claim lie where it says, such as ``1 of 4``; empty where it makes one statement.
     """
 
     value: float
@@ -38,6 +42,8 @@ class Verdict:
     high: float
     words: str
     agrees: bool | None = None
+    unit: str = ""
+    parts: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,12 +181,15 @@ def _claim(criterion: Criterion, paper: str, reader: Reader) -> Verdict | None:
     if len(pairs) < len(measured):
         return None
     outcome, shown, evidence = judge(pairs), nearest(pairs), reader.run.evidence
+    counted_in = unit(next(one for one, found in pairs if found is shown), lambda term: reader.key(paper, term)[4])
     if evidence == "synthetic":
-        return Verdict(shown.value, shown.low, shown.high, NOT_COMPARABLE)
+        return Verdict(shown.value, shown.low, shown.high, NOT_COMPARABLE, unit=counted_in)
     size = compare(criterion.claimed, shown, evidence) if evidence == "official" else ""
     words = f"{outcome}; size: {size}" if size else outcome
     agrees = None if outcome in (UNJUDGED, UNSETTLED) else outcome == HOLDS and size in ("", INSIDE)
-    return Verdict(shown.value, shown.low, shown.high, words, agrees)
+    upheld, of = holding(pairs)
+    parts = f"{upheld} of {of}" if of > 1 else ""
+    return Verdict(shown.value, shown.low, shown.high, words, agrees, counted_in, parts)
 
 
 def _figure(rules: Sequence[Figure], paper: str, reader: Reader) -> Verdict | None:
