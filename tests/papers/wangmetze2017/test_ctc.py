@@ -19,7 +19,7 @@ from companion.evaluation.units import Units
 from companion.models.ctc_blstm import BoundaryNetwork
 from companion.models.soundnet import SAMPLE_RATE, SoundNet
 from companion.models.soundnet_variants import SNF
-from companion.papers.wangmetze2017 import ctc, ctc_rows, students
+from companion.papers.wangmetze2017 import ctc, ctc_rows, learning, students
 from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
 from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
 from companion.papers.wangmetze2017.student_features import hear_student
@@ -28,6 +28,7 @@ from companion.results.published import load_published
 from companion.results.rules import measure
 from companion.results.verdict import Reader, published_rows
 from companion.store import Kept, Value, Work
+from companion.training import Progress
 
 CLASSES = ("bark", "drum")
 TINY = NetworkSettings(
@@ -143,6 +144,30 @@ def test_noise_in_place_of_the_test_recordings_changes_nothing_that_is_learned(h
         assert line["loss"] != other["loss"]  # what teaches does change it
 
 
+def test_the_rate_falls_by_a_fifth_after_five_epochs_without_a_better_validation(heard, tmp_path, monkeypatch):
+    corpus, value = heard
+    given = []
+
+    def fit(model, examples, loss, validate, schedule, **options):
+        given.append((schedule, options))
+        raise StopIteration
+
+    monkeypatch.setattr(learning, "fit", fit)
+    settings = TINY.model_copy(update={"epochs": 2, "low_level_epochs": 7, "clip_value": 0.02, "batch_size": 3})
+    with pytest.raises(StopIteration):
+        train(Work(folder=tmp_path), corpus, kept(value), "low-level", settings, 6)
+    ((schedule, options),) = given
+    assert (schedule.epochs, schedule.batch_size, schedule.clip_value, options["seed"]) == (7, 3, 0.02, 6)
+
+    def rate(*validation):
+        return schedule.rate(Progress(0, 1, [{"validation": one, "test": -one} for one in validation]), 3.0)
+
+    assert rate(*np.linspace(90, 50, 20)) == 3.0
+    assert rate(60, *[61] * 4) == 3.0
+    assert rate(60, *[61] * 5) == pytest.approx(2.4)
+    assert rate(60, *[61] * 10) == pytest.approx(1.92)
+
+
 def test_what_is_kept_is_what_the_last_epoch_says(heard, tmp_path):
     corpus, value = heard
     found = Said.of(kept(train(Work(folder=tmp_path), corpus, kept(value), "low-level", TINY, 0)))
@@ -211,9 +236,10 @@ def found(monkeypatch, tmp_path):
 
     monkeypatch.setattr(ctc, "helped_of", helped)
 
-    def compute(*features, planted=(), others=(), techniques=()):
+    def compute(*features, planted=(), others=(), techniques=(), smooth=1):
         silence.update(planted)
-        changes = {"features": features, "others": others, "techniques": techniques, "n_seeds": 2, "frame.smooth": 1}
+        changes = {"features": features, "others": others, "techniques": techniques, "n_seeds": 2,
+                   "frame.smooth": smooth}  # fmt: skip
         task, _ = ctc.experiment.task("demo", device="cpu", changes=changes)
         made = ctc.compute(task)
         compute.lines = {(line["item"], line["row"], line["column"]): line for line in made.rows.lines}
@@ -289,6 +315,26 @@ def test_detectors_and_boundaries_are_scored_alike(found):
     recall = 1 - missed / 100
     assert rows["F1, frame by frame", conv5, "events, collar 1 s"] == 100
     assert rows["F1, frame by frame", low, "events, collar 1 s"] == pytest.approx(200 * recall / (1 + recall))
+
+
+def test_a_detector_smoothed_over_its_whole_recording_hears_next_to_nothing(found):
+    """It knows every event of six seconds, none of which lasts for more than one; but for those at the very end."""
+    rows, _ = found("conv5", smooth=61)
+    assert rows["Frame by frame", "SoundNet conv5 256", "test"] > 80
+
+
+def test_the_onset_of_an_event_may_be_a_second_off_and_no_more():
+    """Three test recordings: 0.9 s late, 1.1 s late, and nothing said; what is said of others does not count."""
+    true = (Event(2.0, 4.0, "dog"),)
+    clips = [Clip(str(i), str(i), 3 if i else 1, 6.0, strong=true) for i in range(4)]
+    heard = SimpleNamespace(
+        corpus=SimpleNamespace(clips=clips, classes=("dog",)),
+        fold=lambda number: np.flatnonzero([clip.fold == number for clip in clips]),
+    )
+    events = [[(0.0, 1.0, "dog")], [(2.9, 4.0, "dog")], [(3.1, 4.0, "dog")], []]
+    as_events, in_segments = ctc_rows.event_counts(heard, events)
+    assert as_events.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
+    assert in_segments.tolist() == [[2, 0, 0], [1, 0, 1], [0, 0, 2]]
 
 
 def test_epochs_are_held_against_each_other_seed_by_seed(found):

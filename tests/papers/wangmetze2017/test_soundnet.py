@@ -173,6 +173,16 @@ def test_exchanged_networks_exchange_the_sign(world):
     assert framed(clips, other)[place] == pytest.approx(-one[place])
 
 
+def test_windows_are_held_against_pooling_on_sound_of_one_loudness(world):
+    """The protocol as published hears everything twice as loud; what it says then does not count here."""
+    clips, made = Clips.of(world), made_up(world)
+    loud = Key("SoundNet", "pool5", f"windows, {soundnet.PUBLISHED}")
+    rows, other = framed(clips, made), framed(clips, {**made, loud: Cell(clips.labels, (1.0,) * 5)})
+    assert rows["Paired", "pool5", "windows - max"] == other["Paired", "pool5", "windows - max"]
+    place = ("Paired", soundnet.WINDOWS, "as published - scaled as in training")
+    assert rows[place] != other[place]
+
+
 def test_recordings_that_cross_folds_are_left_out_where_it_is_said(world):
     first, second = world.of_fold(1)[0], world.of_fold(2)[0]
     crossing = Disturbed(world.corpus, recordings={first: "both", second: "both"})
@@ -189,6 +199,16 @@ def test_intervals_count_recordings_and_not_clips(world):
     one = clips.interval(right.astype(float))
     pairs = Clips(world, clips.labels, clips.folds, np.repeat(clips.recordings[::2], 2))
     assert pairs.interval(right.astype(float)).n_recordings < one.n_recordings
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_clips_of_one_author_are_no_ground_for_an_interval(world, some):
+    right = (np.arange(20) % 3 != 0).astype(float)
+    kept = np.arange(20) % 5 != 0 if some else None
+    alone = Disturbed(world.corpus, authors={clip.recording: "one author" for clip in world.clips})
+    found = [Clips.of(corpus).interval(right, kept) for corpus in (world, alone)]
+    assert [math.isnan(one.low) for one in found] == [False, True]
+    assert found[0].value == found[1].value
 
 
 # Protocol
