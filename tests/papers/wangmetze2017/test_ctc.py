@@ -22,6 +22,7 @@ from companion.models.soundnet_variants import SNF
 from companion.papers.wangmetze2017 import ctc, ctc_rows, learning, students
 from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
 from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
+from companion.papers.wangmetze2017.listening import Weights
 from companion.papers.wangmetze2017.student_features import hear_student
 from companion.results.criteria import load_criteria
 from companion.results.published import load_published
@@ -29,6 +30,7 @@ from companion.results.rules import measure
 from companion.results.verdict import Reader, published_rows
 from companion.store import Kept, Value, Work
 from companion.training import Progress
+from companion.training.optimizers import nesterov
 
 CLASSES = ("bark", "drum")
 TINY = NetworkSettings(
@@ -158,6 +160,7 @@ def test_the_rate_falls_by_a_fifth_after_five_epochs_without_a_better_validation
         train(Work(folder=tmp_path), corpus, kept(value), "low-level", settings, 6)
     ((schedule, options),) = given
     assert (schedule.epochs, schedule.batch_size, schedule.clip_value, options["seed"]) == (7, 3, 0.02, 6)
+    assert options["optimizer"] is nesterov
 
     def rate(*validation):
         return schedule.rate(Progress(0, 1, [{"validation": one, "test": -one} for one in validation]), 3.0)
@@ -166,6 +169,29 @@ def test_the_rate_falls_by_a_fifth_after_five_epochs_without_a_better_validation
     assert rate(60, *[61] * 4) == 3.0
     assert rate(60, *[61] * 5) == pytest.approx(2.4)
     assert rate(60, *[61] * 10) == pytest.approx(1.92)
+
+
+def test_pieces_and_the_tolerance_are_as_they_are_set(heard, tmp_path, monkeypatch):
+    """Where all tokens are as likely everywhere, they are the less likely the fewer frames they may be said in."""
+    corpus, value = heard
+    given = []
+
+    def fit(model, examples, loss, *rest, **options):
+        given.append((examples, loss))
+        raise StopIteration
+
+    monkeypatch.setattr(learning, "fit", fit)
+    for tolerance in (3, 6, None):
+        settings = TINY.model_copy(update={"length": 20, "tolerance": tolerance})
+        with pytest.raises(StopIteration):
+            train(Work(folder=tmp_path), corpus, kept(value), "low-level", settings, 0)
+    examples, _ = given[0]
+    assert max(examples.lengths) == 20
+    full = max(range(len(examples.lengths)), key=lambda i: len(examples.batch(np.array([i]))[1].unique()))
+    _, target = examples.batch(np.array([full]))
+    alike = torch.full((1, examples.lengths[full], 5), 0.2).log()
+    losses = [float(loss(alike, target)) for _, loss in given]
+    assert losses[0] > losses[1] > losses[2]
 
 
 def test_what_is_kept_is_what_the_last_epoch_says(heard, tmp_path):
@@ -480,6 +506,31 @@ def test_the_drawn_recording_is_of_the_test_and_its_labels_are_true(found):
     assert len(conv5) >= 0.8 * len(true)
     near = np.abs(conv5["onset"].to_numpy()[:, None] - true["onset"].to_numpy()).min(1)
     assert np.median(near) < 0.1
+
+
+def test_seeds_reach_the_recordings_and_a_network_that_never_learned(monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr("companion.datasets.esc50.ESC50", lambda data: None)
+    monkeypatch.setattr("companion.datasets.esc50_sequences.sequences", lambda *given, **options: drawn.append(options))
+    ctc.corpus(ctc.PROFILES["esc50"], 8, tmp_path)
+    assert drawn == [{"sizes": {"train": 90, "validation": 30, "test": 30}, "seed": 8, "duration": 50.0}]
+    assert ctc.inputs(ctc.PROFILES["demo"], 8, tmp_path)["weights"] == Weights(width=0.0625, seed=8)
+
+
+def test_recordings_of_a_split_that_share_an_author_count_as_one():
+    clips = [Clip(f"{fold}-{i}", f"r{fold}{i}", fold, 1.0) for fold in (1, 2, 3) for i in range(4)]
+    authors = {clip.recording: clip.recording[:-1] + "ab"[int(clip.recording[-1]) % 2] for clip in clips}
+    for author_of, independent in ((authors, 2), ({}, 4)):
+        found = ctc_rows.units(SimpleNamespace(clips=clips, author_of=author_of), "test")
+        assert (found.n_clips, float(found.effective(np.ones(4)))) == (4, independent)
+
+
+def test_the_first_network_spells_and_each_seed_has_its_curve(found):
+    """The second one says nothing at all."""
+    _, tables = found("conv5", planted={("conv5", 1): 1.0})
+    assert (tables["spelled"]["by"] == "conv5").any()
+    curves = tables["ctc_curves"].groupby(["feature", "seed"])["epoch"].count()
+    assert curves.to_dict() == {("conv5", 0): 5, ("conv5", 1): 5}
 
 
 def test_a_profile_names_what_it_needs():

@@ -211,6 +211,23 @@ def test_clips_of_one_author_are_no_ground_for_an_interval(world, some):
     assert found[0].value == found[1].value
 
 
+def test_that_classes_are_as_many_is_no_chance(world):
+    """Where all of a class is right and none of the other, no other draw of clips would change the mean by much."""
+    clips = Clips.of(world)
+    by_class, mixed = ((clips.labels == 0), np.arange(20) // 2 % 2)
+    found = [clips.interval(right.astype(float)) for right in (by_class, mixed)]
+    assert [one.value for one in found] == [0.5, 0.5]
+    assert found[0].high - found[0].low < 0.5 * (found[1].high - found[1].low)
+
+
+def test_machines_are_listed_with_the_accuracy_by_which_they_were_chosen_in_per_cent(world):
+    clips = Clips.of(world)
+    cell = Cell(clips.labels, (1.0, 2.0, 3.0, 4.0, 5.0), inner_accuracy=0.85, n_at_edge=2, n_unconverged=1)
+    (line,) = cells.tables(clips, {Key("SoundNet", "conv5", "max"): cell})["probes"].to_dict("records")
+    assert (line["inner accuracy %"], line["folds at edge"], line["unconverged fits"]) == (85.0, 2, 1)
+    assert [line[f"C, fold {fold}"] for fold in range(1, 6)] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
 # Protocol
 
 
@@ -289,6 +306,7 @@ def test_layers_are_classified_by_the_probe_of_every_page(world):
     found = cells.by_clip(Work(), {"x": x}, "x", *known, 1, 1.0)
     expected = probe_folds(x, *known[:2], recordings=known[2], per_decade=1, patience=1.0)
     assert found.arrays["c"].tolist() == [probe.c for probe in expected]
+    assert found.facts["n_at_edge"] == sum(probe.at_edge for probe in expected)
     for fold, probe in enumerate(expected, 1):
         assert found.arrays["predictions"][clips.folds == fold].tolist() == probe.predictions.tolist()
 

@@ -146,6 +146,25 @@ def test_seeds_hear_other_excerpts(monkeypatch, tmp_path):
     assert not np.array_equal(drawn[0], drawn[1])
 
 
+def test_each_of_three_clips_of_an_excerpt_meets_its_target(monkeypatch, tmp_path):
+    given = []
+
+    def fit(network, examples, loss, *rest, **options):
+        given.append((network, examples, loss))
+        raise StopIteration
+
+    monkeypatch.setattr(student_training, "fit", fit)
+    with pytest.raises(StopIteration):
+        train(Work(folder=tmp_path), *clips_of(), FOLDS, TINY.model_copy(update={"clips": 3}), 0)
+    ((network, examples, loss),) = given
+    x, y = examples.batch(np.array([0]))
+    assert (x.shape, y.shape) == ((1, 3 * LENGTH), (1, 3, OBJECTS + SCENES))
+    with torch.inference_mode():
+        said = network.eval()(x)
+    values = [float(loss(said, torch.cat([y[:, :i], y[:, i:].flip(1)], 1))) for i in (0, 1, 3)]
+    assert len({round(value, 5) for value in values}) == 3, "which clip is where decides"
+
+
 def test_recurrent_layers_are_normalised_where_it_is_asked_for():
     for normalised, count in ((True, 8), (False, 5)):
         settings = TINY.model_copy(update={"kind": "SN-R", "normalised": normalised})

@@ -220,6 +220,13 @@ def test_the_first_three_of_five_folds_of_generated_clips_teach():
     assert not by_part[0] & by_part[1] | by_part[1] & by_part[2]
 
 
+def test_the_teacher_of_generated_clips_is_as_sure_as_it_is_set():
+    for sure in (0.6, 0.9):
+        task, _ = students.experiment.task("demo", device="cpu", changes={"clips_per_class": 5, "sure": sure})
+        scenes = students.lesson_of(task).teacher["scenes"]
+        assert float(scenes.max()) == pytest.approx(sure + (1 - sure) / scenes.shape[1])
+
+
 def test_a_part_is_made_for_every_network_of_a_profile():
     for settings in students.PROFILES.values():
         listed = list(students.experiment.parts["network"].each(settings, 5))
