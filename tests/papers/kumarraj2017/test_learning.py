@@ -32,6 +32,7 @@ def test_settings_reach_network_loop_and_optimiser(trained):
     assert (one.schedule.epochs, one.schedule.lr, one.schedule.patience, one.schedule.batch_size) == (1, 0.03, 7, 3)
     assert one.optimizer is adagrad
     assert (one.seed, one.monitor) == (5, "MAP")
+    assert one.kept.facts["facts"]["n_train"] == 8, "recordings, not examples in each scale"
     n_steps = len(list(learning.batches(one.examples.lengths, 3, 5, 0)))
     assert [line["steps"] for line in one.kept.facts["facts"]["curve"]] == [n_steps]
     made = one.network.architecture

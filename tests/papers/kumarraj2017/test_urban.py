@@ -123,6 +123,15 @@ def test_controls_are_without_training_and_without_listening(task):
     assert found["Controls", "same guess for all", "US test", "AP"]["value"] == pytest.approx(held.mean())
 
 
+def test_the_same_guess_for_all_is_scored_on_classes_that_occur(task):
+    """Whoever says the same of every recording has of each class the share of recordings that hold it as AP."""
+    clean = renamed(CORPORA["clean"], {name: name for name in CLASSES[:2]}, CLASSES, "two classes")
+    found = rows_of(urban.compute(task(lambda *_: False, clean=clean)).rows)
+    clips = [clip for clip in clean.clips if clip.fold == 3]
+    shares = [np.mean([name in clip.weak for clip in clips]) for name in CLASSES[:2]]
+    assert found["Controls", "same guess for all", "US test", "AP"]["value"] == pytest.approx(np.mean(shares))
+
+
 def test_a_scale_alone_is_a_network_of_its_own_and_its_part_of_the_mean_another(task):
     def able(alone):
         return lambda network, how, tested: (

@@ -99,6 +99,16 @@ def test_features_of_all_recordings_are_kept_with_their_grid(heard):
     np.testing.assert_allclose(value.arrays["frames"][120:180], third)
 
 
+def test_frames_of_soundnet_are_kept_with_the_times_of_its_layer():
+    corpus, weights = corpus_of(), Weights(width=0.0625)
+    corpus.clips = corpus.clips[:2]
+    value, network = hear_frames(Work(), corpus, "conv5", weights), weights.network()
+    count = network.n_frames("conv5", round(6.0 * SAMPLE_RATE))
+    assert np.diff(value.arrays["starts"]).tolist() == [count, count]
+    times = value.facts["first"] + np.arange(count) / value.facts["rate"]
+    np.testing.assert_allclose(times, network.frame_times("conv5", count))
+
+
 def test_components_are_those_of_the_training_recordings(heard):
     corpus, value = heard
     made = Heard.of(corpus, kept(value), components=10)
@@ -390,6 +400,20 @@ def test_a_network_begins_with_the_detector_of_its_own_feature_and_seed(monkeypa
     assert (given[:3], given[4:]) == (known[:3], (7, "train_activity 1"))
     changed = {"epochs": settings.pretrained_epochs, "low_level_epochs": settings.pretrained_epochs}
     assert given[3] == settings.network.model_copy(update=changed)
+
+
+def test_networks_that_begin_with_a_detector_have_a_column_of_their_own(monkeypatch):
+    curves = {"anew": [0.0, 0.0, 1.0], "begun": [0.0, 1.0, 1.0]}
+    said = {name: Said([], [{"epoch": i + 1, "said": one} for i, one in enumerate(curve)])
+            for name, curve in curves.items()}  # fmt: skip
+    monkeypatch.setattr(ctc, "pretrained_of", lambda task, feature, seed: said["begun"])
+    monkeypatch.setattr(ctc.Said, "of", lambda kept: kept)
+    settings = SimpleNamespace(pretrained=("low-level", "conv5"))
+    task = SimpleNamespace(settings=settings, seeds=range)
+    low, transferred = "warm-up low-level", "warm-up transferred"
+    assert ctc.beginnings(task, "low-level", [said["anew"]]) == {(low, "random start"): [3], (low, "pre-trained"): [2]}
+    assert ctc.beginnings(task, "conv5", [said["anew"]] * 2) == {
+        (transferred, "conv5"): [3, 3], (transferred, "conv5, pre-trained"): [2, 2]}  # fmt: skip
 
 
 def test_f1_is_that_of_all_decisions_together():

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from companion.papers.wangmetze2017.drawings import layer_accuracies, transition_drawn
 from companion.papers.wangmetze2017.pages import Page, beside_the_printed
 from companion.report.evidence import columns
 
@@ -17,6 +18,32 @@ def page(make_run):
         return one
 
     return made
+
+
+def test_units_that_rise_stand_above_those_that_fall():
+    """Of three units the first rises by two, the second falls by one, and the third stays."""
+    table = pd.DataFrame(
+        [(seconds, unit, rise * (seconds > 0)) for seconds in (-0.15, -0.05, 0.05, 0.15)
+         for unit, rise in ((1, 2.0), (2, -1.0), (3, 0.0))], columns=["seconds", "unit", "fc1"])  # fmt: skip
+    drawn = transition_drawn(table.assign(fc2=-table["fc1"], fc3=0.0), ["fc1", "fc2", "fc3"])
+    (image,) = drawn.axes[0].images
+    assert drawn.axes[1].images[0].get_array()[:, -1].tolist() == [-2.0, 0.0, 1.0]
+    assert image.origin == "lower"
+    assert image.get_array()[:, -1].tolist() == [-1.0, 0.0, 2.0]
+    assert not image.get_array()[:, 0].any()
+
+
+def test_each_sort_of_accuracy_is_drawn_under_its_own_name():
+    sorts = {
+        ("Layers", "max"): "maximum over the clip", ("Layers", "mean"): "mean over the clip",
+        ("Layers, untrained", "max"): "untrained SoundNet, maximum",
+        ("SoundNet ESC-50", "mean of 5 folds"): "pool5, 1 s windows: SoundNet's protocol",
+    }  # fmt: skip
+    rows = [{"item": item, "row": "pool5", "column": column, "value": 10.0 * number, "ci_low": 10.0 * number - 1,
+             "ci_high": 10.0 * number + 2} for number, (item, column) in enumerate(sorts, 1)]  # fmt: skip
+    axis = layer_accuracies(pd.DataFrame(rows), None).axes[0]
+    drawn = {one.get_label(): one.lines[0].get_ydata()[0] for one in axis.containers}
+    assert drawn == {label: row["value"] for label, row in zip(sorts.values(), rows, strict=True)}
 
 
 def test_confusions_are_those_of_the_protocol_as_published(page):
