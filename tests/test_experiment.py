@@ -223,14 +223,16 @@ def test_what_does_not_exist_or_fit_is_refused(given, said):
 def test_find_computes_nothing_and_knows_only_a_profiles_own_run(tmp_path, monkeypatch):
     assert EXPERIMENT.find("demo") is None
     EXPERIMENT.run("demo", n=6)
-    EXPERIMENT.run("demo", seed=1)
+    other = EXPERIMENT.run("demo", seed=1)
     assert EXPERIMENT.find("demo") is None
     made = EXPERIMENT.run("demo")
     CALLS.clear()
     found = EXPERIMENT.find("demo")
     assert found is not None
     assert found.folder == made.folder
-    assert EXPERIMENT.find("demo", seed=1) is not None
+    seeded = EXPERIMENT.find("demo", seed=1)
+    assert seeded is not None
+    assert seeded.folder == other.folder != made.folder
     assert EXPERIMENT.find("esc50") is None
     assert EXPERIMENT.find("paper") is None
     assert EXPERIMENT.find("demo", data=str(tmp_path / "nowhere")) is None, "a corpus that is not there"

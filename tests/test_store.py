@@ -199,6 +199,12 @@ def test_another_function_and_other_code_are_computed(store, monkeypatch):
     assert CALLS == ["ramp", "slope", "ramp"]
 
 
+def test_a_function_that_is_given_counts_with_its_code(monkeypatch):
+    before = key([extract])
+    monkeypatch.setattr("companion.store.code.digest", lambda *things: "changed")
+    assert key([extract]) != before
+
+
 def test_how_it_is_computed_is_no_part_of_the_key(store, tmp_path):
     for work in (None, Work(n_jobs=4), Work("cuda:1"), Work(folder=tmp_path / "mine")):
         store.keep(ramp, 1, work=work)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t as student
 
 from companion.errors import DataError
-from companion.evaluation.units import FLOOR, Units, membership
+from companion.evaluation.units import FLOOR, Units, membership, units_of
 
 
 @pytest.fixture
@@ -73,6 +73,13 @@ def test_unequal_weights_leave_fewer_independent_clips():
 def test_clips_of_the_same_recordings_form_a_block_in_whatever_order_they_are_named():
     assert len(set(Units(["a+b", "b+a", "a", "a"]).blocks.tolist())) == 2
     assert len(set(Units(["a", "a", "a"], ["x", "x", "y"]).blocks.tolist())) == 2
+
+
+def test_mixtures_share_every_author_of_what_they_hold():
+    """The second recording of the first is of the third's author; the second and the fourth share a recording."""
+    authors = {"a": "x", "b": "y", "c": "z", "d": "y", "e": "w"}
+    found = units_of(["a+b", "c", "d", "e+c"], authors).sharing.toarray()
+    assert found.tolist() == [[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]]
 
 
 def test_memberships_must_be_of_the_same_clips():

@@ -141,6 +141,11 @@ def test_folds_stand_beside_their_mean():
     assert text[4] == "| N_S | F1 max | 90.0 | 80.0 | 85.0 | 85.0 | 5.0 |"
 
 
+def test_a_fold_is_the_mean_over_its_seeds():
+    folds = pd.DataFrame({"row": "N_S", "column": "F1 max", "fold": [1, 1, 2, 2], "value": [80.0, 90.0, 70.0, 60.0]})
+    assert "| N_S | F1 max | 85.0 | 65.0 | 75.0 |" in fold_table(folds, HEADS).markdown
+
+
 def test_plain_tables_escape_and_set_symbols():
     table = plain_table(pd.DataFrame({"a|b": ["N_T^I < 3"], "n": [1.5]}), "Caption")
     assert "<i>N</i><sub>T</sub><sup>I</sup> &lt; 3" in table.html

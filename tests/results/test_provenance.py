@@ -85,8 +85,10 @@ def test_a_commit_is_named(repository):
 
 
 @pytest.mark.parametrize(
-    "place", ["src/a.py", "src/new.py", "requirements.lock", "pyproject.toml", "data/published/criteria.csv"]
-)
+    "place",
+    ["src/a.py", "src/new.py", "requirements.lock", "pyproject.toml", "data/published/criteria.csv",
+     "data/events/esc50.csv"],
+)  # fmt: skip
 def test_what_makes_a_number_makes_a_checkout_dirty(repository, place):
     commit, _ = git_state(repository)
     (repository / place).parent.mkdir(parents=True, exist_ok=True)

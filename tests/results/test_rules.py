@@ -108,6 +108,12 @@ def test_the_p_value_is_of_zero_and_says_nothing_of_another_bound():
     assert judged("C1 > 50 and C2 > 0 and C3 > 0", found, ABOVE, ABOVE) == UNSETTLED
 
 
+@pytest.mark.parametrize(("p_value", "outcome"), [(0.04, UNSETTLED), (0.001, CONTRADICTED)])
+def test_the_p_value_of_a_ratio_is_of_one(p_value, outcome):
+    found = Measured(0.8, 0.6, 0.98, p_value)
+    assert judged("C1 / C4 > 1 and C2 > 0 and C3 > 0", found, ABOVE, ABOVE) == outcome
+
+
 def test_an_interval_without_width_below_the_bound_contradicts():
     assert judged("C1 > 0 and C2 > 0", Measured(-1, -1, -1), ABOVE) == CONTRADICTED
 

@@ -179,6 +179,13 @@ def test_what_never_changes_in_a_mixture_is_taken_out_of_it(how):
     assert normalised(feature, "nothing") is feature
 
 
+def test_what_is_taken_out_is_the_frames_deviation_and_not_that_of_steps(world, shared):
+    """Means of many frames differ less than frames do: a step's deviation is then below one."""
+    settings = SOUNDS.model_copy(update={"averaged": 8, "normalised": "mean and deviation"})
+    for feature in recordings(world.mixtures("target", "test", 4), settings, 1).features:
+        assert (feature.std(0) < 0.99).all()
+
+
 @pytest.mark.parametrize(("how", "deviation"), [("nothing", None), ("mean", None), ("mean and deviation", 1)])
 def test_every_mixture_is_normalised_by_itself(world, shared, how, deviation):
     settings = SOUNDS.model_copy(update={"averaged": 1, "normalised": how})

@@ -1,12 +1,16 @@
 """What the pages say in words is what the rows say."""
 
 import math
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import torch
 
 from companion.papers.diment2017 import pages, table1
+from companion.papers.diment2017.sounds import recordings
 from companion.report.evidence import columns
+from papers.diment2017.tiny import SOUNDS
 
 PAPER = "Diment2017"
 
@@ -22,6 +26,32 @@ def page(make_run):
         return one
 
     return made
+
+
+def test_what_a_tagger_says_of_a_mixture_is_said_at_the_end_of_each_step(world, shared):
+    """A mixture of three seconds: after its first 4096 samples first, and not before anything was heard."""
+    mixtures = world.mixtures("source", "test", 2)
+    feature = recordings(mixtures, SOUNDS, 1).features[0]
+    network = SimpleNamespace(
+        after_each_frame=lambda x: SimpleNamespace(recording=torch.linspace(0, 1, x.shape[1])[None, :, None])
+    )
+    found = pages.heard(mixtures, 0, feature, network, SOUNDS)
+    seconds = found.outputs["seconds"]
+    assert len(seconds) == len(found.outputs["so far"]) == len(feature)
+    assert seconds[0] == pytest.approx(4096 / 44_100)
+    assert abs(seconds[-1] - len(found.audio.samples) / found.audio.sample_rate) <= 4096 / 44_100
+
+
+def test_single_seeds_are_drawn_in_the_colour_of_their_own_curve():
+    rows = pd.DataFrame({"row": ["c", "c", "scratch", "scratch"], "size": [2, 8, 2, 8], "value": [60.0, 70, 50, 55],
+                         "ci_low": [50.0, 60, 40, 45], "ci_high": [70.0, 80, 60, 65]})  # fmt: skip
+    seeds = pd.DataFrame({"samples": [2, 8], "seed": 0, "c": [61.0, 71.0], "scratch": [51.0, 56.0]})
+    axis = pages.drawn_sizes(rows, seeds).axes[0]
+    for name in ("c", "scratch"):
+        (curve,) = [line for line in axis.lines if line.get_label() == name]
+        assert list(curve.get_ydata()) == rows.loc[rows["row"] == name, "value"].tolist()
+        (dots,) = [line for line in axis.lines if line.get_marker() == "." and line.get_color() == curve.get_color()]
+        assert list(dots.get_ydata()) == seeds[name].tolist()
 
 
 def test_the_control_is_said_of_networks_with_all_data_beside_mixtures_without_an_event(page):

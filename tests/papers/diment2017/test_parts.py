@@ -7,6 +7,8 @@ import pytest
 from companion import papers
 from companion.papers.diment2017 import samples, transfer
 from companion.store import key
+from papers.diment2017.made_up import N
+from papers.diment2017.tiny import TARGET
 
 
 def asked(task) -> list[tuple[str, str]]:
@@ -19,7 +21,8 @@ def asked(task) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("module", [transfer, samples])
 def test_parts_are_together_all_that_a_chapter_trains(made_up, module):
     """What a chapter asks of the store is what its parts have made, and no part makes what nobody asks for."""
-    task, made = made_up(module), {}
+    many = TARGET.model_copy(update={"n_test": N, "n_control": N // 2, "epochs": TARGET.epochs + 1})
+    task, made = made_up(module, full=many), {}
     for part, listed in module.experiment.parts.items():
         for index in listed.each(task.settings, task.seed):
             listed.make(task, **index)

@@ -88,6 +88,7 @@ def test_ways_of_learning_differ_in_their_settings_alone(task):
     assert [a[3:] for a in trained] == [("LSTM", 0, 0), ("LSTM", 1, 1)] * 3
     said = [arguments for name, arguments in made.asked if name == "said_of"]
     assert [a[2] for a in said] == [v.common.sounds for v in VARIANTS.values() for _ in (0, 1)]
+    assert [a[4:] for a in said] == [a[4:] for a in trained], "tested in its own rotation, with mixtures of its seed"
 
 
 def test_one_way_by_itself_has_its_row_and_no_difference(task):

@@ -46,6 +46,43 @@ def test_three_corpora_of_esc50_keep_recordings_and_authors_apart(esc50_root):
     assert max(len({event.label for event in clip.strong}) for clip in found.wild.clips) == 2
 
 
+@pytest.mark.parametrize(("wrong", "missing"), [(1.0, 0.0), (0.0, 1.0)])
+def test_labels_of_a_search_are_as_wrong_and_as_few_as_it_is_set(tmp_path, wrong, missing):
+    """Either every first label is wrong and none is missing, or all are right and nothing but the first is left."""
+    s = SoundSettings(name="synthetic", n_train=3, n_validation=3, n_test=3, n_web=30, n_wild=3, durations=(4.0,),
+                      wild_durations=(4.0,), wrong=wrong, missing=missing)  # fmt: skip
+    clips = [clip for clip in sounds(s, 0, tmp_path).web.clips if clip.fold == 1]
+    true = [{event.label for event in clip.strong} for clip in clips]
+    assert max(map(len, true)) > 1, "a search finds recordings of several things"
+    for clip, held in zip(clips, true, strict=True):
+        assert len(set(clip.weak) - held) == wrong
+        assert len(clip.weak) == (1 if missing else len(held))
+
+
+def test_mixtures_of_a_search_and_in_the_wild_hold_more_and_are_drawn_apart(monkeypatch, tmp_path):
+    """Of one class with care, of two elsewhere; labels of the search alone are wrong and missing."""
+    drawn, labelled = {}, []
+
+    def mixtures(corpus, cuts, sizes, rule, name, seed):
+        drawn[name] = (sizes, rule, seed)
+        return name
+
+    monkeypatch.setattr("companion.datasets.esc50.ESC50", lambda data: None)
+    monkeypatch.setattr("companion.datasets.esc50_shares.share_mixtures", mixtures)
+    monkeypatch.setattr("companion.datasets.relabelled.mislabelled", lambda *given: labelled.append(given) or "found")
+    s = SoundSettings(name="esc50", n_train=3, n_validation=4, n_test=5, n_web=6, n_wild=7, durations=(2.0,),
+                      wild_durations=(9.0,), wrong=0.1, missing=0.7, seed=20)  # fmt: skip
+    found = sounds(s, 0, tmp_path)
+    assert (found.clean, found.web, found.wild) == ("clean", "found", "wild")
+    (given,) = labelled
+    assert given[:3] == ("web", 0.1, 0.7)
+    sizes = {name: one[0] for name, one in drawn.items()}
+    assert sizes == {"clean": {"train": 3, "validation": 4, "test": 5}, "web": {"train": 6}, "wild": {"test": 7}}
+    rules = {name: (max(one[1].n_classes), one[1].durations) for name, one in drawn.items()}
+    assert rules == {"clean": (1, (2.0,)), "web": (2, (2.0,)), "wild": (2, (9.0,))}
+    assert len({seed for *_, seed in drawn.values()}) == 3
+
+
 def test_official_corpora_are_told_apart_by_class(monkeypatch, tmp_path):
     asked = {}
 

@@ -32,6 +32,9 @@ def test_settings_reach_network_loop_and_optimiser(trained):
     assert (one.schedule.epochs, one.schedule.lr, one.schedule.patience, one.schedule.batch_size) == (1, 0.03, 7, 3)
     assert one.optimizer is adagrad
     assert (one.seed, one.monitor) == (5, "MAP")
+    assert one.kept.facts["facts"]["n_train"] == 8, "recordings, not examples in each scale"
+    n_steps = len(list(learning.batches(one.examples.lengths, 3, 5, 0)))
+    assert [line["steps"] for line in one.kept.facts["facts"]["curve"]] == [n_steps]
     made = one.network.architecture
     assert {name: made[name] for name in ("dropout", "width", "centre", "spread", "pooling", "padding")} == {
         "dropout": 0.25, "width": 0.04, "centre": -30.0, "spread": 20.0, "pooling": "max", "padding": 1}  # fmt: skip
@@ -44,6 +47,7 @@ def test_wler_is_shown_recordings_and_slat_segments_with_their_recordings_labels
     assert len(whole.examples.lengths) == 8 * len(TWO), "each scale is an example"
     assert isinstance(parts.examples, Segments)
     assert set(parts.examples.lengths) == {128}
+    assert set(parts.examples.start % TRAINING.train_hop) == {0}
     clips = [clip for clip in corpus().clips if clip.fold == 1]
     for i in range(len(parts.examples.lengths)):
         _, labels = parts.examples.batch(np.array([i]))

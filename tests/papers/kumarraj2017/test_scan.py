@@ -1,5 +1,7 @@
 """Truths of the chapter on one pass: what differs, where, how it is counted, and what one pass costs."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from companion.papers.kumarraj2017 import learning, scan
 from companion.results.rows import Rows
 from companion.store import Work
 from papers.kumarraj2017.tiny import CLASSES, TRAINING, corpus, rows_of
+from worlds import Disturbed, with_inputs
 
 
 @pytest.fixture
@@ -61,6 +64,38 @@ def test_recordings_are_the_first_with_a_segment_within():
     short = corpus()
     clips = scan.heard_clips(short, settings)
     assert [clip.id for clip in clips] == [clip.id for clip in short.clips if clip.fold == 3][:3]
+
+
+def asked_of(monkeypatch, corpus):
+    """Rows of the chapter where deviations are made up, and the networks that they were asked of."""
+    asked = []
+
+    def keep(function, *given):
+        if function is learning.untrained:
+            return given
+        asked.append(given[0])
+        one = made_up([0.1, 0.0], [0.5, 1e-7], [9.0, 0.0], n=given[2])
+        return {**one, "mean": one["mean"] + np.linspace(0, 0.1, given[2])[:, None]}
+
+    monkeypatch.setattr(scan.urban, "network", lambda task, *names: names)
+    made = with_inputs(scan.experiment, {"training": TRAINING, "n_clips": 5, "n_seeds": 2}, clean=corpus)
+    task = SimpleNamespace(inputs=made.inputs, settings=made.settings, seeds=made.seeds, keep=keep)
+    return rows_of(scan.compute(task).rows), asked
+
+
+def test_networks_are_wlers_with_care_and_such_that_never_learned(shared, monkeypatch):
+    _, asked = asked_of(monkeypatch, corpus())
+    assert asked[:2] == [("US", "recordings", seed) for seed in (0, 1)]
+    assert [(one[2], one[1].centre, one[1].spread) for one in asked[2:]] == [
+        (0, -40.0, 20.0), (1, -40.0, 20.0), (0, 0.0, 1.0), (1, 0.0, 1.0)]  # fmt: skip
+
+
+def test_recordings_of_one_author_are_no_ground_for_an_interval(shared, monkeypatch):
+    names = {name for clip in corpus().clips for name in clip.recording.split("+")}
+    one = Disturbed(corpus(), authors=dict.fromkeys(names, "one author"))
+    place = ("Deviation", scan.WORDS[128], "trained", "mean difference")
+    found = [asked_of(monkeypatch, world)[0][place] for world in (corpus(), one)]
+    assert [np.isnan(line["ci_low"]) for line in found] == [False, True]
 
 
 def made_up(mean, largest, differ, n=5):

@@ -208,6 +208,7 @@ def test_gains_by_length_are_of_the_recordings_of_their_length():
         gain = mean_ap(test, published(US, WLER), kept) - mean_ap(test, published(US, SLAT), kept)
         line = found["Paired, by length", row, "US WLER - US SLAT", "AP difference"]
         assert line["value"] == pytest.approx(gain)
+        assert line["n_clips"] == line["n_recordings"] == kept.sum()
 
 
 def test_training_and_hearing_are_told_apart():

@@ -19,15 +19,18 @@ from companion.evaluation.units import Units
 from companion.models.ctc_blstm import BoundaryNetwork
 from companion.models.soundnet import SAMPLE_RATE, SoundNet
 from companion.models.soundnet_variants import SNF
-from companion.papers.wangmetze2017 import ctc, ctc_rows, students
+from companion.papers.wangmetze2017 import ctc, ctc_rows, learning, students
 from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
 from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
+from companion.papers.wangmetze2017.listening import Weights
 from companion.papers.wangmetze2017.student_features import hear_student
 from companion.results.criteria import load_criteria
 from companion.results.published import load_published
 from companion.results.rules import measure
 from companion.results.verdict import Reader, published_rows
 from companion.store import Kept, Value, Work
+from companion.training import Progress
+from companion.training.optimizers import nesterov
 
 CLASSES = ("bark", "drum")
 TINY = NetworkSettings(
@@ -96,6 +99,16 @@ def test_features_of_all_recordings_are_kept_with_their_grid(heard):
     np.testing.assert_allclose(value.arrays["frames"][120:180], third)
 
 
+def test_frames_of_soundnet_are_kept_with_the_times_of_its_layer():
+    corpus, weights = corpus_of(), Weights(width=0.0625)
+    corpus.clips = corpus.clips[:2]
+    value, network = hear_frames(Work(), corpus, "conv5", weights), weights.network()
+    count = network.n_frames("conv5", round(6.0 * SAMPLE_RATE))
+    assert np.diff(value.arrays["starts"]).tolist() == [count, count]
+    times = value.facts["first"] + np.arange(count) / value.facts["rate"]
+    np.testing.assert_allclose(times, network.frame_times("conv5", count))
+
+
 def test_components_are_those_of_the_training_recordings(heard):
     corpus, value = heard
     made = Heard.of(corpus, kept(value), components=10)
@@ -141,6 +154,54 @@ def test_noise_in_place_of_the_test_recordings_changes_nothing_that_is_learned(h
         for name in ("loss", "train", "validation", "lr", "said"):
             assert line[name] == same[name]
         assert line["loss"] != other["loss"]  # what teaches does change it
+
+
+def test_the_rate_falls_by_a_fifth_after_five_epochs_without_a_better_validation(heard, tmp_path, monkeypatch):
+    corpus, value = heard
+    given = []
+
+    def fit(model, examples, loss, validate, schedule, **options):
+        given.append((schedule, options))
+        raise StopIteration
+
+    monkeypatch.setattr(learning, "fit", fit)
+    settings = TINY.model_copy(update={"epochs": 2, "low_level_epochs": 7, "clip_value": 0.02, "batch_size": 3})
+    with pytest.raises(StopIteration):
+        train(Work(folder=tmp_path), corpus, kept(value), "low-level", settings, 6)
+    ((schedule, options),) = given
+    assert (schedule.epochs, schedule.batch_size, schedule.clip_value, options["seed"]) == (7, 3, 0.02, 6)
+    assert options["optimizer"] is nesterov
+
+    def rate(*validation):
+        return schedule.rate(Progress(0, 1, [{"validation": one, "test": -one} for one in validation]), 3.0)
+
+    assert rate(*np.linspace(90, 50, 20)) == 3.0
+    assert rate(60, *[61] * 4) == 3.0
+    assert rate(60, *[61] * 5) == pytest.approx(2.4)
+    assert rate(60, *[61] * 10) == pytest.approx(1.92)
+
+
+def test_pieces_and_the_tolerance_are_as_they_are_set(heard, tmp_path, monkeypatch):
+    """Where all tokens are as likely everywhere, they are the less likely the fewer frames they may be said in."""
+    corpus, value = heard
+    given = []
+
+    def fit(model, examples, loss, *rest, **options):
+        given.append((examples, loss))
+        raise StopIteration
+
+    monkeypatch.setattr(learning, "fit", fit)
+    for tolerance in (3, 6, None):
+        settings = TINY.model_copy(update={"length": 20, "tolerance": tolerance})
+        with pytest.raises(StopIteration):
+            train(Work(folder=tmp_path), corpus, kept(value), "low-level", settings, 0)
+    examples, _ = given[0]
+    assert max(examples.lengths) == 20
+    full = max(range(len(examples.lengths)), key=lambda i: len(examples.batch(np.array([i]))[1].unique()))
+    _, target = examples.batch(np.array([full]))
+    alike = torch.full((1, examples.lengths[full], 5), 0.2).log()
+    losses = [float(loss(alike, target)) for _, loss in given]
+    assert losses[0] > losses[1] > losses[2]
 
 
 def test_what_is_kept_is_what_the_last_epoch_says(heard, tmp_path):
@@ -211,9 +272,10 @@ def found(monkeypatch, tmp_path):
 
     monkeypatch.setattr(ctc, "helped_of", helped)
 
-    def compute(*features, planted=(), others=(), techniques=()):
+    def compute(*features, planted=(), others=(), techniques=(), smooth=1):
         silence.update(planted)
-        changes = {"features": features, "others": others, "techniques": techniques, "n_seeds": 2, "frame.smooth": 1}
+        changes = {"features": features, "others": others, "techniques": techniques, "n_seeds": 2,
+                   "frame.smooth": smooth}  # fmt: skip
         task, _ = ctc.experiment.task("demo", device="cpu", changes=changes)
         made = ctc.compute(task)
         compute.lines = {(line["item"], line["row"], line["column"]): line for line in made.rows.lines}
@@ -291,6 +353,26 @@ def test_detectors_and_boundaries_are_scored_alike(found):
     assert rows["F1, frame by frame", low, "events, collar 1 s"] == pytest.approx(200 * recall / (1 + recall))
 
 
+def test_a_detector_smoothed_over_its_whole_recording_hears_next_to_nothing(found):
+    """It knows every event of six seconds, none of which lasts for more than one; but for those at the very end."""
+    rows, _ = found("conv5", smooth=61)
+    assert rows["Frame by frame", "SoundNet conv5 256", "test"] > 80
+
+
+def test_the_onset_of_an_event_may_be_a_second_off_and_no_more():
+    """Three test recordings: 0.9 s late, 1.1 s late, and nothing said; what is said of others does not count."""
+    true = (Event(2.0, 4.0, "dog"),)
+    clips = [Clip(str(i), str(i), 3 if i else 1, 6.0, strong=true) for i in range(4)]
+    heard = SimpleNamespace(
+        corpus=SimpleNamespace(clips=clips, classes=("dog",)),
+        fold=lambda number: np.flatnonzero([clip.fold == number for clip in clips]),
+    )
+    events = [[(0.0, 1.0, "dog")], [(2.9, 4.0, "dog")], [(3.1, 4.0, "dog")], []]
+    as_events, in_segments = ctc_rows.event_counts(heard, events)
+    assert as_events.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
+    assert in_segments.tolist() == [[2, 0, 0], [1, 0, 1], [0, 0, 2]]
+
+
 def test_epochs_are_held_against_each_other_seed_by_seed(found):
     rows, _ = found("low-level", "conv5")
     assert rows["Claim", "warm-up low-level", "pre-trained"] == 2
@@ -318,6 +400,20 @@ def test_a_network_begins_with_the_detector_of_its_own_feature_and_seed(monkeypa
     assert (given[:3], given[4:]) == (known[:3], (7, "train_activity 1"))
     changed = {"epochs": settings.pretrained_epochs, "low_level_epochs": settings.pretrained_epochs}
     assert given[3] == settings.network.model_copy(update=changed)
+
+
+def test_networks_that_begin_with_a_detector_have_a_column_of_their_own(monkeypatch):
+    curves = {"anew": [0.0, 0.0, 1.0], "begun": [0.0, 1.0, 1.0]}
+    said = {name: Said([], [{"epoch": i + 1, "said": one} for i, one in enumerate(curve)])
+            for name, curve in curves.items()}  # fmt: skip
+    monkeypatch.setattr(ctc, "pretrained_of", lambda task, feature, seed: said["begun"])
+    monkeypatch.setattr(ctc.Said, "of", lambda kept: kept)
+    settings = SimpleNamespace(pretrained=("low-level", "conv5"))
+    task = SimpleNamespace(settings=settings, seeds=range)
+    low, transferred = "warm-up low-level", "warm-up transferred"
+    assert ctc.beginnings(task, "low-level", [said["anew"]]) == {(low, "random start"): [3], (low, "pre-trained"): [2]}
+    assert ctc.beginnings(task, "conv5", [said["anew"]] * 2) == {
+        (transferred, "conv5"): [3, 3], (transferred, "conv5, pre-trained"): [2, 2]}  # fmt: skip
 
 
 def test_f1_is_that_of_all_decisions_together():
@@ -434,6 +530,31 @@ def test_the_drawn_recording_is_of_the_test_and_its_labels_are_true(found):
     assert len(conv5) >= 0.8 * len(true)
     near = np.abs(conv5["onset"].to_numpy()[:, None] - true["onset"].to_numpy()).min(1)
     assert np.median(near) < 0.1
+
+
+def test_seeds_reach_the_recordings_and_a_network_that_never_learned(monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr("companion.datasets.esc50.ESC50", lambda data: None)
+    monkeypatch.setattr("companion.datasets.esc50_sequences.sequences", lambda *given, **options: drawn.append(options))
+    ctc.corpus(ctc.PROFILES["esc50"], 8, tmp_path)
+    assert drawn == [{"sizes": {"train": 90, "validation": 30, "test": 30}, "seed": 8, "duration": 50.0}]
+    assert ctc.inputs(ctc.PROFILES["demo"], 8, tmp_path)["weights"] == Weights(width=0.0625, seed=8)
+
+
+def test_recordings_of_a_split_that_share_an_author_count_as_one():
+    clips = [Clip(f"{fold}-{i}", f"r{fold}{i}", fold, 1.0) for fold in (1, 2, 3) for i in range(4)]
+    authors = {clip.recording: clip.recording[:-1] + "ab"[int(clip.recording[-1]) % 2] for clip in clips}
+    for author_of, independent in ((authors, 2), ({}, 4)):
+        found = ctc_rows.units(SimpleNamespace(clips=clips, author_of=author_of), "test")
+        assert (found.n_clips, float(found.effective(np.ones(4)))) == (4, independent)
+
+
+def test_the_first_network_spells_and_each_seed_has_its_curve(found):
+    """The second one says nothing at all."""
+    _, tables = found("conv5", planted={("conv5", 1): 1.0})
+    assert (tables["spelled"]["by"] == "conv5").any()
+    curves = tables["ctc_curves"].groupby(["feature", "seed"])["epoch"].count()
+    assert curves.to_dict() == {("conv5", 0): 5, ("conv5", 1): 5}
 
 
 def test_a_profile_names_what_it_needs():

@@ -87,6 +87,25 @@ def test_labels_of_frames_are_those_of_their_recordings(heard, tmp_path, monkeyp
             assert {corpus.classes[i] for i in np.flatnonzero(y[0, frame - start])} == sounding
 
 
+def test_settings_of_the_detector_reach_its_network_and_its_loop(heard, tmp_path, monkeypatch):
+    """Units, cells and batches are those of the network of boundaries; rate and epochs are its own."""
+    corpus, value = heard
+    given = []
+
+    def fit(model, examples, loss, validate, schedule, **options):
+        given.append((model, schedule, options["seed"]))
+        raise StopIteration
+
+    monkeypatch.setattr(framewise, "fit", fit)
+    network = TINY.model_copy(update={"units": 7, "activation": "relu", "batch_size": 3, "lr": 2.0})
+    own = FramewiseSettings(epochs=4, lr=0.03)
+    with pytest.raises(StopIteration):
+        train_activity(Work(folder=tmp_path), corpus, kept(value), "low-level", network, own, 5)
+    ((model, schedule, seed),) = given
+    assert (model.units, model.activation, seed) == (7, "relu", 5)
+    assert (schedule.epochs, schedule.batch_size, schedule.lr) == (4, 3, 0.03)
+
+
 def test_a_network_of_boundaries_begins_with_the_detectors_lstm_and_an_output_of_its_own(heard, tmp_path, monkeypatch):
     corpus, value = heard
     detector = kept(trained(tmp_path / "d", corpus, kept(value)))

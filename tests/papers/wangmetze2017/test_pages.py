@@ -1,9 +1,91 @@
-"""What the page says of the accuracy that it ran again."""
+"""What the pages of this paper say is what the run holds."""
 
 import pandas as pd
 import pytest
 
-from companion.papers.wangmetze2017.pages import beside_the_printed
+from companion.papers.wangmetze2017.drawings import layer_accuracies, transition_drawn
+from companion.papers.wangmetze2017.pages import Page, beside_the_printed
+from companion.report.evidence import columns
+
+
+@pytest.fixture
+def page(make_run):
+    """A page that is answered by a run of these lines and tables."""
+
+    def made(*lines, **tables):
+        one, run = object.__new__(Page), make_run("esc50", lines, {n: pd.DataFrame(t) for n, t in tables.items()})
+        one.evidence = columns({"esc50": run}, None)[0]
+        return one
+
+    return made
+
+
+def test_units_that_rise_stand_above_those_that_fall():
+    """Of three units the first rises by two, the second falls by one, and the third stays."""
+    table = pd.DataFrame(
+        [(seconds, unit, rise * (seconds > 0)) for seconds in (-0.15, -0.05, 0.05, 0.15)
+         for unit, rise in ((1, 2.0), (2, -1.0), (3, 0.0))], columns=["seconds", "unit", "fc1"])  # fmt: skip
+    drawn = transition_drawn(table.assign(fc2=-table["fc1"], fc3=0.0), ["fc1", "fc2", "fc3"])
+    (image,) = drawn.axes[0].images
+    assert drawn.axes[1].images[0].get_array()[:, -1].tolist() == [-2.0, 0.0, 1.0]
+    assert image.origin == "lower"
+    assert image.get_array()[:, -1].tolist() == [-1.0, 0.0, 2.0]
+    assert not image.get_array()[:, 0].any()
+
+
+def test_each_sort_of_accuracy_is_drawn_under_its_own_name():
+    sorts = {
+        ("Layers", "max"): "maximum over the clip", ("Layers", "mean"): "mean over the clip",
+        ("Layers, untrained", "max"): "untrained SoundNet, maximum",
+        ("SoundNet ESC-50", "mean of 5 folds"): "pool5, 1 s windows: SoundNet's protocol",
+    }  # fmt: skip
+    rows = [{"item": item, "row": "pool5", "column": column, "value": 10.0 * number, "ci_low": 10.0 * number - 1,
+             "ci_high": 10.0 * number + 2} for number, (item, column) in enumerate(sorts, 1)]  # fmt: skip
+    axis = layer_accuracies(pd.DataFrame(rows), None).axes[0]
+    drawn = {one.get_label(): one.lines[0].get_ydata()[0] for one in axis.containers}
+    assert drawn == {label: row["value"] for label, row in zip(sorts.values(), rows, strict=True)}
+
+
+def test_confusions_are_those_of_the_protocol_as_published(page):
+    """Which takes one cat for a dog; heard as loud as in training, it takes both dogs for cats."""
+    predictions = {
+        "label": ["dog", "dog", "cat", "cat"],
+        "SoundNet | pool5 | windows, as published": ["dog", "dog", "dog", "cat"],
+        "SoundNet | pool5 | windows, scaled as in training": ["cat"] * 4,
+    }
+    said = page(predictions=predictions).errors().markdown
+    assert "1 of 4 clips are taken for another class, most often cat for dog, 1 of 2" in said
+
+
+def test_kinds_of_errors_are_those_of_the_test_over_all_seeds(page):
+    lines = [("conv5", split, seed, 10.0 * seed + start) for split, start in (("train", 1.0), ("test", 40.0))
+             for seed in (0, 1)]  # fmt: skip
+    table = pd.DataFrame(lines, columns=["feature", "split", "seed", "deletions"])
+    assert "| conv5 | 45.0 |" in page(errors=table).token_errors().markdown
+
+
+def test_predictions_that_hear_nothing_are_drawn_as_they_are_on_validation(page):
+    lines = [
+        ("Wang2017", "Predictions that hear nothing", name, split, "KL sum, nats/frame", value, value - 1, value + 1)
+        for name, split, value in (
+            ("uniform", "validation", 6.25), ("uniform", "test", 7.5),
+            ("training marginal", "validation", 4.25), ("training marginal", "test", 5.5),
+        )
+    ]  # fmt: skip
+    checks = {"network": "SN-F", "seed": 0, "check": [1, 2, 3], "training KL": [3.0, 2.0, 1.0],
+              "validation KL": [3.5, 2.75, 3.0], "learning rate": 0.1}  # fmt: skip
+    said = page(*lines, checks=checks, kl_curves={"seed": [0], "check": [1], "SN-F": [3.5]}).kl_curves().markdown
+    assert "SN-F 2.75 nats" in said
+    assert "uniform 6.25 and training marginal 4.25" in said
+
+
+def test_every_feature_ends_after_its_own_last_epoch(page):
+    lines = [(feature, epoch, 90.0 - epoch) for feature, last in (("low-level", 5), ("conv5", 2))
+             for epoch in range(1, last + 1)]  # fmt: skip
+    table = pd.DataFrame(lines, columns=["feature", "epoch", "test TER"]).assign(seed=0)
+    table = table.assign(**dict.fromkeys(("training loss", "training TER", "validation TER"), 50.0))
+    said = page(ctc_curves=table).curves().markdown
+    assert "low-level 50 % in training, 85 % in the test; conv5 50 % in training, 88 % in the test" in said
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,16 @@ def test_exchanged_networks_exchange_the_sign(world):
     assert framed(clips, other)[place] == pytest.approx(-one[place])
 
 
+def test_windows_are_held_against_pooling_on_sound_of_one_loudness(world):
+    """The protocol as published hears everything twice as loud; what it says then does not count here."""
+    clips, made = Clips.of(world), made_up(world)
+    loud = Key("SoundNet", "pool5", f"windows, {soundnet.PUBLISHED}")
+    rows, other = framed(clips, made), framed(clips, {**made, loud: Cell(clips.labels, (1.0,) * 5)})
+    assert rows["Paired", "pool5", "windows - max"] == other["Paired", "pool5", "windows - max"]
+    place = ("Paired", soundnet.WINDOWS, "as published - scaled as in training")
+    assert rows[place] != other[place]
+
+
 def test_recordings_that_cross_folds_are_left_out_where_it_is_said(world):
     first, second = world.of_fold(1)[0], world.of_fold(2)[0]
     crossing = Disturbed(world.corpus, recordings={first: "both", second: "both"})
@@ -189,6 +199,33 @@ def test_intervals_count_recordings_and_not_clips(world):
     one = clips.interval(right.astype(float))
     pairs = Clips(world, clips.labels, clips.folds, np.repeat(clips.recordings[::2], 2))
     assert pairs.interval(right.astype(float)).n_recordings < one.n_recordings
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_clips_of_one_author_are_no_ground_for_an_interval(world, some):
+    right = (np.arange(20) % 3 != 0).astype(float)
+    kept = np.arange(20) % 5 != 0 if some else None
+    alone = Disturbed(world.corpus, authors={clip.recording: "one author" for clip in world.clips})
+    found = [Clips.of(corpus).interval(right, kept) for corpus in (world, alone)]
+    assert [math.isnan(one.low) for one in found] == [False, True]
+    assert found[0].value == found[1].value
+
+
+def test_that_classes_are_as_many_is_no_chance(world):
+    """Where all of a class is right and none of the other, no other draw of clips would change the mean by much."""
+    clips = Clips.of(world)
+    by_class, mixed = ((clips.labels == 0), np.arange(20) // 2 % 2)
+    found = [clips.interval(right.astype(float)) for right in (by_class, mixed)]
+    assert [one.value for one in found] == [0.5, 0.5]
+    assert found[0].high - found[0].low < 0.5 * (found[1].high - found[1].low)
+
+
+def test_machines_are_listed_with_the_accuracy_by_which_they_were_chosen_in_per_cent(world):
+    clips = Clips.of(world)
+    cell = Cell(clips.labels, (1.0, 2.0, 3.0, 4.0, 5.0), inner_accuracy=0.85, n_at_edge=2, n_unconverged=1)
+    (line,) = cells.tables(clips, {Key("SoundNet", "conv5", "max"): cell})["probes"].to_dict("records")
+    assert (line["inner accuracy %"], line["folds at edge"], line["unconverged fits"]) == (85.0, 2, 1)
+    assert [line[f"C, fold {fold}"] for fold in range(1, 6)] == [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
 # Protocol
@@ -269,6 +306,7 @@ def test_layers_are_classified_by_the_probe_of_every_page(world):
     found = cells.by_clip(Work(), {"x": x}, "x", *known, 1, 1.0)
     expected = probe_folds(x, *known[:2], recordings=known[2], per_decade=1, patience=1.0)
     assert found.arrays["c"].tolist() == [probe.c for probe in expected]
+    assert found.facts["n_at_edge"] == sum(probe.at_edge for probe in expected)
     for fold, probe in enumerate(expected, 1):
         assert found.arrays["predictions"][clips.folds == fold].tolist() == probe.predictions.tolist()
 

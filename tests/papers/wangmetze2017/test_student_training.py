@@ -104,6 +104,23 @@ def test_what_is_kept_is_the_student_that_was_measured(learned):
     assert set(found.facts["curve"][0]) == {"epoch", "loss", "validation", "lr"}
 
 
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_the_weights_are_those_of_the_check_that_is_asked_for(monkeypatch, tmp_path, keep):
+    """Every check is called worse than the one before it: the best is the first."""
+    real, found = student_training.measures, dict[float, float]()
+
+    def worse(network, **given):
+        steps = float(network.module.trunk["conv1"].bn.num_batches_tracked)
+        found[steps] = real(network, **given)["validation"]
+        return {"validation": steps} | {f"clip {i}": 0.0 for i in range(3)}
+
+    monkeypatch.setattr(student_training, "measures", worse)
+    made = train(Work(folder=tmp_path), *clips_of(), FOLDS, TINY.model_copy(update={"keep": keep, "lr": 0.02}), 0)
+    own = made.arrays["kl"][FOLDS == 2].sum(1).mean()
+    assert own == pytest.approx(found[2.0 if keep == "best" else 6.0], rel=1e-3)
+    assert found[2.0] != pytest.approx(found[6.0], rel=1e-2)
+
+
 def test_no_clip_depends_on_what_is_heard_beside_it(learned):
     sounds, teacher, found = learned
     network, both = student_of(found.arrays, found.facts["architecture"]), np.hstack([*teacher.values()])
@@ -112,6 +129,47 @@ def test_no_clip_depends_on_what_is_heard_beside_it(learned):
         divergences(fabric.setup_module(network), sounds["samples"], both, np.array([i]), TINY, fabric) for i in (3, 8)
     ]
     np.testing.assert_allclose(np.concatenate(alone), found.arrays["kl"][[3, 8]], rtol=2e-2)
+
+
+def test_seeds_hear_other_excerpts(monkeypatch, tmp_path):
+    drawn = []
+
+    def fit(network, examples, *rest, **options):
+        drawn.append(examples.make(0, 0)[1])
+        raise StopIteration
+
+    monkeypatch.setattr(student_training, "fit", fit)
+    for seed in (0, 1, 0):
+        with pytest.raises(StopIteration):
+            train(Work(folder=tmp_path), *clips_of(), FOLDS, TINY, seed)
+    np.testing.assert_array_equal(drawn[0], drawn[2])
+    assert not np.array_equal(drawn[0], drawn[1])
+
+
+def test_each_of_three_clips_of_an_excerpt_meets_its_target(monkeypatch, tmp_path):
+    given = []
+
+    def fit(network, examples, loss, *rest, **options):
+        given.append((network, examples, loss))
+        raise StopIteration
+
+    monkeypatch.setattr(student_training, "fit", fit)
+    with pytest.raises(StopIteration):
+        train(Work(folder=tmp_path), *clips_of(), FOLDS, TINY.model_copy(update={"clips": 3}), 0)
+    ((network, examples, loss),) = given
+    x, y = examples.batch(np.array([0]))
+    assert (x.shape, y.shape) == ((1, 3 * LENGTH), (1, 3, OBJECTS + SCENES))
+    with torch.inference_mode():
+        said = network.eval()(x)
+    values = [float(loss(said, torch.cat([y[:, :i], y[:, i:].flip(1)], 1))) for i in (0, 1, 3)]
+    assert len({round(value, 5) for value in values}) == 3, "which clip is where decides"
+
+
+def test_recurrent_layers_are_normalised_where_it_is_asked_for():
+    for normalised, count in ((True, 8), (False, 5)):
+        settings = TINY.model_copy(update={"kind": "SN-R", "normalised": normalised})
+        layers = settings.network(OBJECTS, SCENES).modules()
+        assert sum(isinstance(layer, torch.nn.BatchNorm1d) for layer in layers) == count
 
 
 def test_the_rate_falls_by_a_tenth_when_a_minimum_is_not_seen_again_and_stays_without_the_rule():

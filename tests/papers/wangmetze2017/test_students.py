@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.special import rel_entr
 
+from companion.datasets.synthetic import SyntheticEvents
 from companion.evaluation.influence import mean_score
 from companion.evaluation.units import Units
 from companion.models.soundnet_variants import SNF, SNR
@@ -71,6 +72,15 @@ def test_checks_are_counted_to_half_way_between_the_marginal_and_the_last_of_the
     assert found["fast"].by_seed == pytest.approx([1.0])
     assert found["slow"].by_seed == pytest.approx([3.0])
     assert np.abs(found["slow"].influence).max() < 1e-9  # clips that are all alike leave no doubt
+
+
+def test_the_lowest_of_a_curve_is_reached_by_who_rises_again():
+    """The slower one comes down to 4 and ends at 5: half way from 6 is 5, which it passes at check 3."""
+    units = Units([f"r{i}" for i in range(30)])
+    lines = {"fast": [5.0, 2.0, 2.0, 2.0, 2.0], "slow": [7.0, 6.0, 5.0, 4.0, 5.0]}
+    curves = {name: np.repeat(np.array(line)[None, :, None], 30, 2) for name, line in lines.items()}
+    found = checks_to(curves, np.full(30, 6.0), np.full(30, 8.0), units)
+    assert [found["fast"].by_seed, found["slow"].by_seed] == [pytest.approx([1.0]), pytest.approx([3.0])]
 
 
 def test_the_spread_of_checks_is_that_of_recordings_drawn_again():
@@ -181,6 +191,18 @@ def test_every_comparison_of_the_claims_has_its_row_and_interval(found):
     assert measured[3].value == pytest.approx(0.1)  # LSTM, above
 
 
+def test_clips_of_one_author_are_no_ground_for_an_interval(found, monkeypatch):
+    """Whoever recorded all of them says nothing of recordings that others make."""
+    everyone = property(lambda corpus: {clip.recording: "one author" for clip in corpus.clips})
+    several, _, _ = found()
+    monkeypatch.setattr(SyntheticEvents, "author_of", everyone)
+    one, _, _ = found()
+    for place, line in several.items():
+        assert one[place]["value"] == line["value"]
+        assert np.isnan(one[place]["ci_low"]), place
+        assert np.isfinite(line["ci_low"]) or place[0] != "Fig1/text"
+
+
 def test_exchanged_networks_exchange_the_sign_of_their_difference(found):
     rows, _, _ = found()
     before = rows["Paired", "SN-R LSTM epoch 300 - SN-R GRU epoch 300", "test"]["value"]
@@ -196,6 +218,13 @@ def test_the_first_three_of_five_folds_of_generated_clips_teach():
     }  # fmt: skip
     by_part = [{c.recording for c, p in zip(clips, lesson.folds, strict=True) if p == part} for part in (1, 2, 3)]
     assert not by_part[0] & by_part[1] | by_part[1] & by_part[2]
+
+
+def test_the_teacher_of_generated_clips_is_as_sure_as_it_is_set():
+    for sure in (0.6, 0.9):
+        task, _ = students.experiment.task("demo", device="cpu", changes={"clips_per_class": 5, "sure": sure})
+        scenes = students.lesson_of(task).teacher["scenes"]
+        assert float(scenes.max()) == pytest.approx(sure + (1 - sure) / scenes.shape[1])
 
 
 def test_a_part_is_made_for_every_network_of_a_profile():

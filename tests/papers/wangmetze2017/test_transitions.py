@@ -167,6 +167,27 @@ def test_the_table_is_what_the_criterion_of_the_figure_asks_for():
     assert set(table["after"]) == {"rain"}
 
 
+def test_pairs_that_share_a_recording_on_either_side_depend_on_each_other(monkeypatch):
+    """Every clip follows another one: with its second sound, each pair holds what begins some other pair."""
+    seen = []
+    monkeypatch.setattr(students, "transition_rows", lambda rows, heard, units: seen.append(units))
+    monkeypatch.setattr(students, "activations", lambda *given: None)
+    clips = tuple(Clip(str(i), f"r{i}", 3, 1.0, "ab"[i % 2]) for i in range(12))
+
+    def keep(function, *arguments):
+        return kept(Value({"clear": np.zeros((3, 12))}))
+
+    settings = students.PROFILES["demo"].model_copy(update={"joined": 12, "recurrent": "SN-R GRU"})
+    task = SimpleNamespace(
+        settings=settings, seed=3, keep=keep, inputs={"corpus": SimpleNamespace(clips=clips, author_of={})}
+    )
+    lesson = students.Lesson(clips_of()[0], clips_of()[0], np.full(12, 3))
+    students.transition(Rows(), task, lesson, {"SN-F": ["f"], "SN-R GRU": ["r"]})
+    (units,) = seen
+    assert (units.n_clips, units.n_recordings) == (12, 12)
+    assert (units.sharing.sum(1) >= 3).all(), "itself, the pair before and the pair after"
+
+
 def test_test_clips_are_joined_and_layers_read_off_the_networks_of_their_name(monkeypatch):
     asked, drawn = [], []
 
