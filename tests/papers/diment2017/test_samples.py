@@ -134,7 +134,10 @@ def test_where_the_most_mixtures_do_not_teach_the_target_nothing_is_answered(mad
     assert set(run.table("size_curve").columns) == {"samples", "seed", *names}
 
 
-def test_the_data_are_told_with_the_sizes_that_were_used(made_up):
+def test_the_data_are_told_with_the_sizes_that_were_used(made_up, world):
+    source, target = (world.targets[name] for name in ("source", "target"))
+    assert computed(made_up).data.startswith(f"{source} to {target} in mixtures of ")
+    assert source != target
     assert "2 or 8 or 32 or 40 of the target, 24 test mixtures in each of 2 rotations" in computed(made_up).data
 
 

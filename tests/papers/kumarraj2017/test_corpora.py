@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,6 +140,14 @@ def test_the_clip_is_the_one_that_annotators_would_disagree_about_most():
     assert footsteps.ambiguous(corpus, "steps").id == "0.2 0.35 1.0 1.7"
     corpus.clips = [replace(clip, label="other" if " " in clip.id else "steps") for clip in corpus.clips]
     assert footsteps.ambiguous(corpus, "steps").id == "0.2"
+
+
+def test_more_different_counts_are_a_greater_disagreement_than_counts_that_are_further_apart(monkeypatch):
+    counts = {"five ways": (1, 2, 3, 4, 5), "two ways": (1, 1, 1, 1, 20)}
+    monkeypatch.setattr(footsteps, "cuts", lambda dataset, clip: dict(enumerate([[0] * n for n in counts[clip.id]])))
+    clips = [Clip(name, name, 1, 5.0, "steps") for name in counts]
+    for listed in (clips, clips[::-1]):
+        assert footsteps.ambiguous(SimpleNamespace(clips=listed), "steps").id == "five ways"
 
 
 def test_the_picture_is_its_log_mel():

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from companion.datasets.relabelled import mislabelled, renamed
+from companion.datasets.relabelled import Relabelled, mislabelled, renamed
 from companion.experiment import Task
 from companion.papers.kumarraj2017 import urban
 from companion.papers.kumarraj2017.learning import HEARD, SHOWN
-from companion.papers.kumarraj2017.tables import KINDS, TRAINED, US, published, scale_system
+from companion.papers.kumarraj2017.tables import KINDS, TRAINED, US, filled, published, scale_system
 from companion.papers.kumarraj2017.urban import PROFILES, experiment, one_scale
 from papers.kumarraj2017.tiny import CLASSES, TRAINING, corpus, rows_of
 from worlds import Disturbed, with_inputs
@@ -33,7 +33,7 @@ class MadeUp(Task):
         self.asked.append((function.__name__, arguments))
         if function.__name__ == "train":
             corpus, validation, settings, shown, seed = arguments
-            curve = [{"epoch": 1, "loss": 0.5, "MAP": 0.3, "steps": 7}]
+            curve = [{"epoch": 1, "loss": 0.5, "MAP": 0.3 if corpus is validation else 0.4, "steps": 7}]
             return SimpleNamespace(facts={"facts": {"curve": curve}}, trained=corpus.name, shown=shown, seed=seed,
                                    validation=validation.name, scales=settings.scales)  # fmt: skip
         if function.__name__ == "untrained":
@@ -110,8 +110,10 @@ def test_every_network_is_validated_with_care_and_has_its_seed(task):
     assert {one[0].name for one in asked} == {CORPORA["clean"].name, CORPORA["web"].name}
     assert {one[4] for one in asked} == {0, 1} == set(findings.seeds)
     assert {one[2].scales for one in asked} == {(512, 2048), (512,)}
+    assert {one[0].name for one in asked if one[2].scales == (512,)} == {CORPORA["clean"].name}
     curves = findings.tables["curves"]
     assert set(curves["network"]) == {"US WLER", "US SLAT", "YT WLER", "YT SLAT"}
+    assert dict(zip(curves["network"].str[:2], curves["MAP"], strict=True)) == {"US": 0.3, "YT": 0.4}
     assert len(curves) == 8
 
 
@@ -230,6 +232,22 @@ def test_sizes_are_counted_in_the_corpora(task):
         ["wild", "test", 6]]  # fmt: skip
     hours = sum(clip.duration for clip in CORPORA["clean"].clips if clip.fold == 1) / 3600
     assert sizes["hours"][0] == pytest.approx(hours, abs=0.005)
+    wild = Disturbed(CORPORA["wild"], recordings={clip.id: "one+other" for clip in CORPORA["wild"].clips})
+    shared = urban.sizes(SimpleNamespace(inputs={**CORPORA, "wild": wild}))
+    assert shared["originals"].tolist() == [8, 6, 6, 8, 2], "recordings that mixtures are made of"
+
+
+def test_shares_that_are_drawn_are_those_of_their_recordings(task):
+    drawn = urban.compute(task(lambda *_: False)).tables["filled"].set_index("clip")["share"]
+    clips = [clip for clip in CORPORA["clean"].clips if clip.fold == 3]
+    assert drawn.to_dict() == pytest.approx({clip.id: filled(clip) for clip in clips}, abs=1e-4)
+
+
+def test_classes_in_the_wild_may_stand_in_another_order(task):
+    """What networks say stands in the order of the recordings labelled with care."""
+    wild = Relabelled(CORPORA["wild"], CORPORA["wild"].clips, CLASSES[::-1], CORPORA["wild"].name)
+    found = rows_of(urban.compute(task(lambda *_: True, wild=wild)).rows)
+    assert found[urban.TABLES[1], "MAP", "US WLER", "AP"]["value"] == 1.0
 
 
 def test_the_papers_profile_is_the_papers():

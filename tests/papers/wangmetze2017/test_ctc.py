@@ -26,6 +26,7 @@ from companion.papers.wangmetze2017.listening import Weights
 from companion.papers.wangmetze2017.student_features import hear_student
 from companion.results.criteria import load_criteria
 from companion.results.published import load_published
+from companion.results.rows import Rows
 from companion.results.rules import measure
 from companion.results.verdict import Reader, published_rows
 from companion.store import Kept, Value, Work
@@ -414,6 +415,25 @@ def test_networks_that_begin_with_a_detector_have_a_column_of_their_own(monkeypa
     assert ctc.beginnings(task, "low-level", [said["anew"]]) == {(low, "random start"): [3], (low, "pre-trained"): [2]}
     assert ctc.beginnings(task, "conv5", [said["anew"]] * 2) == {
         (transferred, "conv5"): [3, 3], (transferred, "conv5, pre-trained"): [2, 2]}  # fmt: skip
+
+
+def test_students_have_the_teachers_weights_and_not_those_that_are_heard():
+    task, _ = ctc.experiment.task("demo", device="cpu")
+    given = {"corpus": "recordings", "students": "clips", "teacher": "published", "weights": "heard"}
+    alone = ctc.student_task(replace(task, inputs=given))
+    assert alone.inputs == {"corpus": "clips", "weights": "published"}
+    assert alone.settings == task.settings.taught
+
+
+def test_f1_of_events_and_of_segments_stand_under_their_own_names():
+    rows, units = Rows(), Units(["a", "b", "c"])
+    as_events, in_segments = (np.tile(np.array(counts, dtype=float), (3, 1)) for counts in ([3, 1, 0], [2, 4, 4]))
+    ctc_rows.f1_rows(rows, "x", [(as_events, in_segments)], units, [(in_segments, as_events)])
+    found = {(line["item"], line["column"]): line["value"] for line in rows.lines}
+    events, segments = 600 / 7, 400 / 12
+    for item, pair in (("F1", (events, segments)), ("F1, frame by frame", (segments, events)),
+                       ("F1, boundaries - frame by frame", (events - segments, segments - events))):  # fmt: skip
+        assert [found[item, column] for column in ctc_rows.F1_COLUMNS] == pytest.approx(list(pair))
 
 
 def test_f1_is_that_of_all_decisions_together():

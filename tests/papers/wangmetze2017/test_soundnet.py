@@ -228,6 +228,17 @@ def test_machines_are_listed_with_the_accuracy_by_which_they_were_chosen_in_per_
     assert [line[f"C, fold {fold}"] for fold in range(1, 6)] == [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
+def test_machines_that_stopped_early_are_counted_over_all_folds(world, monkeypatch):
+    clips = Clips.of(world)
+
+    def fold_of(task, clips, way, fold):
+        return Made(Value({"predictions": clips.labels[clips.folds == fold]}, {"n_unconverged": fold}))
+
+    monkeypatch.setattr(soundnet, "protocol_fold", fold_of)
+    task = with_inputs(soundnet.experiment, TINY, corpus=world)
+    assert [cell.n_unconverged for _, cell in soundnet.protocol_cells(task, clips)] == [15, 15]
+
+
 # Protocol
 
 

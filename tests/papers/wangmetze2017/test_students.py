@@ -139,6 +139,7 @@ def found(monkeypatch):
         task, _ = students.experiment.task("demo", device="cpu", changes=changes)
         done = students.compute(task)
         rows = {(line["item"], line["row"], line["column"]): line for line in done.rows.lines}
+        compute.heads = {name: common[folds == n].mean(0) for name, n in (("validation", 2), ("test", 3))}
         return rows, done, {name: common[folds == n].sum(1).mean() for name, n in (("validation", 2), ("test", 3))}
 
     return compute
@@ -157,11 +158,14 @@ def test_rows_are_what_was_planted(found):
             for head in ("objects", "scenes")
         ]
         assert sum(parts) == pytest.approx(levels["SN-R GRU"])
+        assert parts[0] - parts[1] == pytest.approx(np.subtract(*found.heads[split]))
         # one seed of the variant is compared with the same seed of SN-F, not with the mean of both
         assert rows["Paired", "SN-F without decay - SN-F (tanh) epoch 175", split]["value"] == pytest.approx(0.1)
         marginal = rows["Predictions that hear nothing", MARGINAL, split]["value"]
         gain = rows["Paired", f"SN-F (tanh) epoch 175 - {MARGINAL}", split]["value"]
         assert gain == pytest.approx(levels["SN-F"] - marginal)
+        share = rows[students.SHARES, "SN-F without decay - SN-F (tanh) epoch 175", split]["value"]
+        assert share == pytest.approx(0.1 / (marginal - 1.0 - common[split]))
     table = done.tables["kl_curves"]
     assert list(table) == ["seed", "check", "SN-F", "SN-R GRU", "SN-R LSTM"]
     assert len(table) == 2 * 4
