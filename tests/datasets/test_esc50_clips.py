@@ -67,8 +67,9 @@ def test_a_clip_without_an_author_is_refused(clips, cuts):
         DealtClips(clips.corpus, [row for row in cuts if row.clip != first])
 
 
-def test_sounds_and_content_are_those_of_the_corpus(clips):
+def test_sounds_and_content_are_those_of_the_corpus(clips, monkeypatch):
     clip = clips.clips[7]
     np.testing.assert_array_equal(clips.audio(clip).samples, clips.corpus.audio(clips.corpus.clips[7]).samples)
-    assert clips.content() == clips.corpus.content()
+    monkeypatch.setattr(clips.corpus, "content", lambda: "what two thousand files hold")  # their digest takes long
+    assert clips.content() == "what two thousand files hold"
     assert clips.fingerprint() != clips.corpus.fingerprint()
