@@ -1,15 +1,25 @@
 """Small corpora for experiments under test, and the same corpora disturbed in one place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 
 from companion.audio import Audio
 from companion.datasets.base import Clip, Dataset, Validation
 from companion.experiment import Task
+
+
+@contextmanager
+def in_single_precision() -> Iterator[pytest.MonkeyPatch]:
+    """The same precision on every processor, so that outputs can be compared with a network's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("companion.training.device.fast_bfloat16", lambda: False)
+        yield patch
 
 
 class Disturbed(Dataset):

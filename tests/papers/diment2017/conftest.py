@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -20,15 +19,7 @@ from companion.store import Store, Work
 from companion.training.recordings import Recordings
 from papers.diment2017.made_up import MadeUp, N
 from papers.diment2017.tiny import COMMON, SOURCE, TARGET, TINY, World
-from worlds import with_inputs
-
-
-@contextmanager
-def in_single_precision() -> Iterator[pytest.MonkeyPatch]:
-    """The same precision on every processor, so that outputs can be compared with a network's own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("companion.training.device.fast_bfloat16", lambda: False)
-        yield patch
+from worlds import in_single_precision, with_inputs
 
 
 @pytest.fixture(scope="module", autouse=True)

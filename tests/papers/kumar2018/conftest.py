@@ -1,6 +1,7 @@
 """The smallest experiments that still have every part."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,21 @@ from companion.datasets.base import Dataset
 from companion.experiment import Findings
 from companion.papers.kumar2018 import scenes, tagging, transfer
 from papers.kumar2018.tiny import TINY_SCENES, TINY_TAGGING, TINY_TRANSFER, tiny_task, weak_corpus
-from worlds import Disturbed
+from worlds import Disturbed, in_single_precision
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def single_precision() -> Iterator[None]:
-    """The same precision on every processor, so that outputs can be compared with a network's own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("companion.training.device.fast_bfloat16", lambda: False)
+    """For the tests of this paper, and for no others that follow."""
+    with in_single_precision():
+        yield
+
+
+@contextmanager
+def computing(cache: Path) -> Iterator[None]:
+    """For what is made once for many tests: a common cache, and the precision of the tests."""
+    with in_single_precision() as patch:
+        patch.setenv("COMPANION_CACHE", str(cache))
         yield
 
 
@@ -40,9 +48,10 @@ def weak_world() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def tagged(in_cache: None) -> Findings:
+def tagged(paper_cache: Path) -> Findings:
     """The chapter on tagging, run on the smallest data."""
-    return tagging.compute(tiny_task(tagging.experiment, TINY_TAGGING))
+    with computing(paper_cache):
+        return tagging.compute(tiny_task(tagging.experiment, TINY_TAGGING))
 
 
 @pytest.fixture(scope="session")
@@ -54,17 +63,10 @@ def events_world() -> Disturbed:
 
 
 @pytest.fixture(scope="session")
-def in_cache(paper_cache: Path) -> Iterator[None]:
-    """For fixtures wider than one test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COMPANION_CACHE", str(paper_cache))
-        yield
-
-
-@pytest.fixture(scope="session")
-def transferred(in_cache: None, events_world: Disturbed) -> Findings:
+def transferred(paper_cache: Path, events_world: Disturbed) -> Findings:
     """The chapter on transfer, run on the smallest data."""
-    return transfer.compute(tiny_task(transfer.experiment, TINY_TRANSFER, target=events_world))
+    with computing(paper_cache):
+        return transfer.compute(tiny_task(transfer.experiment, TINY_TRANSFER, target=events_world))
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +79,7 @@ def scenes_world() -> Disturbed:
 
 
 @pytest.fixture(scope="session")
-def places(in_cache: None, scenes_world: Disturbed) -> Findings:
+def places(paper_cache: Path, scenes_world: Disturbed) -> Findings:
     """The chapter on scenes, run on the smallest data."""
-    return scenes.compute(tiny_task(scenes.experiment, TINY_SCENES, scenes=scenes_world))
+    with computing(paper_cache):
+        return scenes.compute(tiny_task(scenes.experiment, TINY_SCENES, scenes=scenes_world))

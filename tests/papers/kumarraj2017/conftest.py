@@ -14,13 +14,13 @@ from companion import store
 from companion.papers.kumarraj2017 import learning
 from companion.store import Work
 from papers.kumarraj2017.tiny import TRAINING, corpus
+from worlds import in_single_precision
 
 
 @pytest.fixture(scope="module", autouse=True)
 def single_precision() -> Iterator[None]:
-    """The same precision on every processor, so that outputs can be compared with a network's own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("companion.training.device.fast_bfloat16", lambda: False)
+    """For the tests of this paper, and for no others that follow."""
+    with in_single_precision():
         yield
 
 
