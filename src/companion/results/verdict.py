@@ -7,11 +7,11 @@ from functools import partial
 
 import pandas as pd
 
+from companion.results.claim_units import unit
 from companion.results.criteria import Criterion
 from companion.results.rows import KEY
 from companion.results.rules import HOLDS, UNJUDGED, UNSETTLED, Figure, Measured, holding, judge, measure, nearest
 from companion.results.run import Run
-from companion.results.units import unit
 
 PAIRED = "Paired"
 """Item of paired differences and ratios: their row, or column, reads "A - B" or "A / B" where the two terms differ."""

@@ -1,7 +1,7 @@
 """A curriculum: excerpts of mixtures first, short ones in which an event is much, then the whole.
 
 Not in the paper. A network that speaks at the last step must learn what to look for and to remember it; 600 whole
-mixtures alone taught that hardly at all. With 3,000 excerpts were not needed, as the chapter on the source task shows.
+mixtures alone taught that hardly at all. With 3,000, excerpts were not needed, as the chapter on the source task shows.
 They need to know when events sound, which is known of mixtures.
 """
 

@@ -202,5 +202,4 @@ def weak_labels(clips: Sequence[Clip], classes: Sequence[str]) -> NDArray[np.flo
 
 def mean_ap(reference: NDArray[Any], estimated: NDArray[Any]) -> float:
     """Mean average precision over the classes that occur; a class that never does has none."""
-    precision, _ = tagging.resampled(reference, estimated, np.ones((1, len(reference))))
-    return float(np.nanmean(precision))
+    return tagging.evaluate(reference, estimated).mean_average_precision

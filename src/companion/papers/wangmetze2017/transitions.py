@@ -19,7 +19,7 @@ from companion.errors import DataError
 from companion.evaluation.influence import Linearised, mean_score
 from companion.evaluation.intervals import interval
 from companion.evaluation.units import Units
-from companion.models.soundnet_variants import SAMPLE_RATE
+from companion.models.soundnet_variants import SAMPLE_RATE, Variant
 from companion.papers.wangmetze2017.student_training import TOP, student_of
 from companion.papers.wangmetze2017.teaching import scaled
 from companion.results.rows import Rows
@@ -99,16 +99,16 @@ def hear_joined(work: Work, sounds: Kept, pairs: NDArray[np.int64], student: Kep
 
     Source: Wang, Metze 2017, section 3.2, names what Fig. 3 shows: a transition preserved, blurred out, or gone.
     """
-    found = np.empty((len(Change._fields), len(layers), len(pairs)))
+    network, found = ready(student, work), np.empty((len(Change._fields), len(layers), len(pairs)))
     for number, pair in enumerate(tqdm(pairs, desc="joined clips", unit="pair", delay=0.5, leave=False)):
-        times, heard = three(work, sounds, pair, student, layers)
+        times, heard = three(network, sounds, pair, layers)
         found[..., number] = np.transpose([change(heard[layer], times, length_of(sounds)) for layer in layers])
     return Value(dict(zip(Change._fields, found, strict=True)))
 
 
 def shown(work: Work, sounds: Kept, pair: NDArray[np.int64], student: Kept, layers: Sequence[str]) -> Value:
     """What some layers say of one pair joined: ``seconds``, shape ``(T,)``, and by layer, shape ``(T, C)``."""
-    times, found = three(work, sounds, pair, student, layers)
+    times, found = three(ready(student, work), sounds, pair, layers)
     return Value({"seconds": times, **{layer: values[1].astype(np.float32) for layer, values in found.items()}})
 
 
@@ -117,15 +117,19 @@ def length_of(sounds: Kept) -> float:
     return float(sounds["samples"].shape[1] / SAMPLE_RATE)
 
 
+def ready(student: Kept, work: Work) -> Variant:
+    """A trained student, where it computes."""
+    return student_of(student, student.facts["architecture"]).to(work.device)
+
+
 def three(
-    work: Work, sounds: Kept, pair: NDArray[np.int64], student: Kept, layers: Sequence[str]
+    network: Variant, sounds: Kept, pair: NDArray[np.int64], layers: Sequence[str]
 ) -> tuple[Array, Mapping[str, Array]]:
     """Frame times, and layers of A followed by A, A by B, and B by B. Shape: ``(T,)`` and ``(3, T, C)`` each."""
-    network = student_of(student, student.facts["architecture"]).to(work.device)
     one, other = (scaled(sounds["samples"][i]) for i in pair)
     heard = np.stack([np.concatenate(both) for both in ((one, one), (one, other), (other, other))])
     with torch.inference_mode():
-        found = network.features(torch.from_numpy(heard).to(work.device), list(layers))
+        found = network.features(torch.from_numpy(heard).to(next(network.parameters()).device), list(layers))
     n_frames = next(iter(found.values())).shape[1]
     return network.frame_times(TOP, n_frames), {name: one.double().cpu().numpy() for name, one in found.items()}
 
