@@ -67,7 +67,7 @@ class Disturbed(Dataset):
                 made,
                 label=turned.get(str(original.label)),
                 weak=tuple(sorted(turned.get(name, name) for name in original.weak)),
-                strong=tuple(replace(event, label=turned.get(event.label, event.label)) for event in original.strong),
+                strong=tuple(event._replace(label=turned.get(event.label, event.label)) for event in original.strong),
             )
 
         self.clips = tuple(clip(original) for original in corpus.clips)

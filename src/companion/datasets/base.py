@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 from companion import code
 from companion.audio import Audio
 from companion.errors import DataError, printable
 
 
-@dataclass(frozen=True, order=True)
-class Event:
-    """One sound event with its strong label.
+class Event(NamedTuple):
+    """One sound event with its strong label; measures take it as it is.
 
     Args:
         onset: Start in seconds from the clip's start.

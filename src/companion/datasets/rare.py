@@ -55,7 +55,7 @@ class RareMixtures(Mixtures):
 
     def _clip(self, recipe: Recipe) -> Clip:
         made = super()._clip(recipe)
-        strong = tuple(replace(event, label=self.target) for event in made.strong if event.label in self.positives)
+        strong = tuple(event._replace(label=self.target) for event in made.strong if event.label in self.positives)
         heard = {self._source(clip).recording for clip in recipe.clips}
         weak = (self.target,) if strong else ()
         return replace(made, recording="+".join(sorted(heard)), weak=weak, strong=strong)

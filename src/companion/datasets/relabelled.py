@@ -61,7 +61,7 @@ def renamed(corpus: Dataset, names: Mapping[str, str], classes: Sequence[str], n
     clips = []
     for clip in corpus.clips:
         weak = tuple(dict.fromkeys(names[label] for label in clip.weak if label in names))
-        strong = tuple(replace(event, label=names[event.label]) for event in clip.strong if event.label in names)
+        strong = tuple(event._replace(label=names[event.label]) for event in clip.strong if event.label in names)
         if weak:
             clips.append(replace(clip, weak=weak, strong=strong))
     return Relabelled(corpus, clips, classes, name)

@@ -49,7 +49,7 @@ def read_strong(path: Path, classes: Sequence[str] | None = None) -> dict[str, t
             event = _event(line, f"{path}, line {number}", classes)
             found.setdefault(line[0], []).extend([event] if event else [])
     for name, events in found.items():
-        check_overlaps([(event.onset, event.offset, event.label) for event in events], f"{name} of {path}")
+        check_overlaps(events, f"{name} of {path}")
     return {name: tuple(sorted(events)) for name, events in found.items()}
 
 

@@ -192,9 +192,8 @@ def heard(
     seconds = (np.arange(len(said)) + 1) * settings.hop_length * settings.averaged / audio.sample_rate
     title = "no event" if ratio is None else f"{mixtures.target} at {ratio:+g} dB".replace("-", "−")
     words = f"at the end the probability of {mixtures.target} is {said[-1]:.2f}"
-    events = [(event.onset, event.offset, event.label) for event in clip.strong]
     log_mel = extract(audio.samples, audio.sample_rate, NS_LOG_MEL)
-    return Example(title, words, audio, log_mel, events, {"seconds": seconds, "so far": said})
+    return Example(title, words, audio, log_mel, clip.strong, {"seconds": seconds, "so far": said})
 
 
 @styled

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from companion.datasets.base import Event
 from companion.evaluation import localization, onsets
 from companion.evaluation.influence import Linearised, weighted
 from companion.evaluation.intervals import interval
@@ -140,10 +141,10 @@ def examples(test: Fold) -> dict[str, pd.DataFrame]:
     return {"localisation": pd.concat(lines, ignore_index=True), "events": pd.DataFrame(events)} if lines else {}
 
 
-def _strong(fold: Fold) -> tuple[list[list[tuple[float, float, str]]], list[Array]]:
+def _strong(fold: Fold) -> tuple[list[tuple[Event, ...]], list[Array]]:
     """Events and segment bounds of every recording."""
-    events = [[(e.onset, e.offset, e.label) for e in clip.strong] for clip in fold.clips]
-    return events, [segment_bounds(len(segments)) for segments in fold.of(WHOLE)[0].segments]
+    bounds = [segment_bounds(len(segments)) for segments in fold.of(WHOLE)[0].segments]
+    return [clip.strong for clip in fold.clips], bounds
 
 
 def _reference(fold: Fold) -> list[NDArray[np.bool_]]:

@@ -242,7 +242,7 @@ def compute(task: Task) -> Findings:
     rows, curves, kinds = Rows(), list[dict[str, Any]](), list[dict[str, Any]]()
     rates: dict[str, dict[str, Linearised]] = {}
     begun: dict[tuple[str, str], list[int]] = {}
-    spelled = [spelling("labels", recordings, labelled(recordings))]
+    spelled = [spelling("labels", recordings, [clip.strong for clip in recordings.clips])]
     of_split = {split: units(recordings, split) for split in SPLITS}
     for feature, n_seeds in settings.heard.items():
         row, seeds = ROWS.get(feature, feature), task.seeds(n_seeds)
@@ -320,11 +320,6 @@ def technique_rows(rows: Rows, task: Task, units: Units, rates: Mapping[str, Map
         rows.add("Techniques", f"{LOW_LEVEL} with {technique}", "test", TER, interval(found, bounds=(0, np.inf)))
         gain = interval(found - plain.first(len(seeds)), difference=True)
         rows.add("Techniques, paired", f"{LOW_LEVEL} with {technique} - {LOW_LEVEL}", "test", POINTS, gain)
-
-
-def labelled(recordings: Dataset) -> list[list[Event]]:
-    """True events of every recording."""
-    return [[(event.onset, event.offset, event.label) for event in clip.strong] for clip in recordings.clips]
 
 
 def spelling(heard_by: str, recordings: Dataset, events: Sequence[Sequence[Event]]) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def event_counts(heard: Heard, events: Sequence[Sequence[Event]]) -> tuple[Count
     """
     chosen, classes = heard.fold(SPLITS["test"]), heard.corpus.classes
     clips, said = [heard.corpus.clips[i] for i in chosen], [events[i] for i in chosen]
-    true = [[(event.onset, event.offset, event.label) for event in clip.strong] for clip in clips]
+    true = [clip.strong for clip in clips]
     as_events = match_counts(true, said, classes, collar=COLLAR).sum(1)
     in_segments = [
         segment_f1_of_events([one], [other], [clip.duration], classes, SEGMENT).counts.sum(0)

@@ -43,7 +43,7 @@ class Grid(NamedTuple):
 
     def tokens(self, clip: Clip, classes: Sequence[str], n_frames: int) -> Tokens:
         """Boundaries of a clip, each in the frame whose middle is nearest. Shape: ``(L, 2)``."""
-        return self.boundaries([(e.onset, e.offset, e.label) for e in clip.strong], classes, n_frames)
+        return self.boundaries(clip.strong, classes, n_frames)
 
     def boundaries(self, events: Sequence[Event], classes: Sequence[str], n_frames: int) -> Tokens:
         """The same of any events, in seconds. Shape: ``(L, 2)``."""

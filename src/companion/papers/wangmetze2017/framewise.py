@@ -70,7 +70,7 @@ def train_activity(
     """
     heard = heard_as(corpus, frames, feature)
     true = [
-        activity([(e.onset, e.offset, e.label) for e in clip.strong], corpus.classes, heard.grid.times(len(x)))
+        activity(clip.strong, corpus.classes, heard.grid.times(len(x)))
         for clip, x in zip(corpus.clips, heard.features, strict=True)
     ]
     examples = FrameLabels(learned(heard, network), [true[i].astype(np.float32) for i in heard.fold(SPLITS["train"])])
