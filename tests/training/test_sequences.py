@@ -10,7 +10,7 @@ from companion.losses.ctc import ctc_loss
 from companion.models.ctc_blstm import BoundaryNetwork
 from companion.training import Plateau, Schedule, fit, make_fabric
 from companion.training.optimizers import nesterov
-from companion.training.sequences import Sequences, decode
+from companion.training.sequences import Sequences, decode, outputs_of
 
 
 def numbered(*lengths):
@@ -65,6 +65,21 @@ def test_decoding_hears_whole_recordings_one_by_one():
     recordings = [np.array([[0], [2], [2], [0], [1]], np.float32), np.zeros((3, 1), np.float32)]
     said = decode(Echo(), recordings, make_fabric("cpu"))
     assert [tokens.tolist() for tokens in said] == [[[2, 1], [1, 4]], []]
+
+
+def test_recordings_of_one_length_are_heard_together_and_nothing_else_is():
+    """A network that says what it heard and how many frames and recordings it was given."""
+    given = []
+
+    class Echo(torch.nn.Module):
+        def forward(self, x):
+            given.append(tuple(x.shape[:2]))
+            return x
+
+    recordings = [np.full((length, 1), number, np.float32) for number, length in enumerate((5, 3, 5, 5, 3))]
+    said = outputs_of(Echo(), recordings, make_fabric("cpu"), batch_size=2)
+    assert [one.tolist() for one in said] == [one.tolist() for one in recordings]
+    assert sorted(given) == [(1, 5), (2, 3), (2, 5)]
 
 
 def test_boundaries_of_two_tones_are_learned(tmp_path):

@@ -148,7 +148,11 @@ class WLER(nn.Module):
 
 
 class ConvPool(nn.Module):
-    """Convolution 3×3, ReLU, max pooling 2×2; the convolution sees zeros beyond a recording's end."""
+    """Convolution 3×3, ReLU, max pooling 2×2; the convolution sees zeros beyond a recording's end.
+
+    ReLU follows the pooling here: the largest of four values is the same, cut at zero before or after, and a quarter
+    of them is left to cut.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, padding: int) -> None:
         super().__init__()
@@ -157,9 +161,9 @@ class ConvPool(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Shape: ``(B, C_in, T, F)`` to ``(B, C_out, T // 2, F // 2)``, and the lengths that are left."""
-        hidden = torch.relu(self.conv(x if lengths is None else x * frame_mask(lengths, x.shape[2])))
+        hidden = self.conv(x if lengths is None else x * frame_mask(lengths, x.shape[2]))
         left = None if lengths is None else (lengths - x.shape[2] + hidden.shape[2]) // 2
-        return self.pool(hidden), left
+        return torch.relu(self.pool(hidden)), left
 
 
 def initialise(module: nn.Module) -> None:

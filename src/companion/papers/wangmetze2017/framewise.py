@@ -24,7 +24,7 @@ from companion.papers.wangmetze2017.learning import SPLITS, NetworkSettings, hea
 from companion.profiles import Settings
 from companion.store import Kept, Value, Work
 from companion.training import Schedule, fit, make_fabric
-from companion.training.sequences import FrameLabels
+from companion.training.sequences import FrameLabels, outputs_of
 
 
 class FramewiseSettings(Settings):
@@ -96,7 +96,7 @@ def train_activity(
         fabric=fabric,
         label=f"{feature}, frame by frame, seed {seed}",
     )
-    logits = logits_of(fabric.setup_module(model).eval(), heard.features, fabric)
+    logits = outputs_of(fabric.setup_module(model).eval(), heard.features, fabric)
     arrays = {f"lstm.{name}": value.detach().cpu().numpy() for name, value in model.lstm.state_dict().items()}
     arrays["active"] = np.concatenate([one > 0 for one in logits]).astype(np.uint8)
     arrays["starts"] = np.cumsum([0, *map(len, logits)])
@@ -113,19 +113,9 @@ def validation_loss(
 ) -> Mapping[str, float]:
     """``validation``: the mean loss over all frames of the validation recordings."""
     chosen = heard.fold(SPLITS["validation"])
-    said = np.concatenate(logits_of(network, [heard.features[i] for i in chosen], fabric))
+    said = np.concatenate(outputs_of(network, [heard.features[i] for i in chosen], fabric))
     target = np.concatenate([true[i] for i in chosen]).astype(np.float32)
     return {"validation": float(activity_loss(torch.from_numpy(said), torch.from_numpy(target)))}
-
-
-@torch.inference_mode()
-def logits_of(network: nn.Module, features: list[NDArray[np.float32]], fabric: Fabric) -> list[NDArray[np.float32]]:
-    """Logits of whole recordings, one at a time. Shape: ``(T, F)`` to ``(T, n)`` each."""
-    found = []
-    for frames in features:
-        with fabric.autocast():
-            found.append(network(fabric.to_device(torch.from_numpy(frames[None])))[0].float().cpu().numpy())
-    return found
 
 
 def events_said(kept: Kept, heard: Heard, smooth: int) -> list[list[Event]]:
