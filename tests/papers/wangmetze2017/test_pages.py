@@ -25,7 +25,8 @@ def test_units_that_rise_stand_above_those_that_fall():
     table = pd.DataFrame(
         [(seconds, unit, rise * (seconds > 0)) for seconds in (-0.15, -0.05, 0.05, 0.15)
          for unit, rise in ((1, 2.0), (2, -1.0), (3, 0.0))], columns=["seconds", "unit", "fc1"])  # fmt: skip
-    drawn = transition_drawn(table.assign(fc2=-table["fc1"], fc3=0.0), ["fc1", "fc2", "fc3"])
+    table = table.assign(fc2=-table["fc1"], fc3=0.0)
+    drawn = transition_drawn(dict.fromkeys(("SN-F fc1", "SN-F fc2", "SN-F fc3"), table))
     (image,) = drawn.axes[0].images
     assert drawn.axes[1].images[0].get_array()[:, -1].tolist() == [-2.0, 0.0, 1.0]
     assert image.origin == "lower"

@@ -13,6 +13,7 @@ from companion.evaluation.units import Units
 from companion.models.soundnet_variants import SNF, SNR
 from companion.papers.wangmetze2017 import students
 from companion.papers.wangmetze2017.transitions import (
+    ACTIVATIONS,
     activations,
     change,
     clearest,
@@ -23,7 +24,9 @@ from companion.papers.wangmetze2017.transitions import (
     transition_rows,
 )
 from companion.results.criteria import load_criteria
+from companion.results.published import load_published
 from companion.results.rows import Rows
+from companion.results.verdict import Reader, published_rows, verdict
 from companion.store import Value, Work
 from papers.wangmetze2017.lessons import LENGTH, OBJECTS, SCENES, clips_of, kept
 
@@ -148,21 +151,25 @@ def test_rows_are_what_was_planted_layer_by_layer():
     assert found["Paired", "SN-R gru3-BN - SN-R gru1-BN", "step difference, points"] == pytest.approx(-40)
 
 
-def test_the_table_is_what_the_criterion_of_the_figure_asks_for():
+def test_the_tables_are_what_the_criterion_of_the_figure_asks_for(make_run):
+    """SN-F has half as many units above ``pool5`` as SN-R; the figure is answered by both tables, none with a gap."""
     seconds = np.round(0.05 + 0.1 * np.arange(100), 2)
     layers = {"SN-F": np.full((100, 2), 0.5, np.float32), "SN-R": np.full((100, 4), 0.25, np.float32)}
-    drawn = [
-        kept(Value({"seconds": seconds, **dict.fromkeys(layers_of(name), values)})) for name, values in layers.items()
-    ]
-    drawn[0].arrays["fc2"] = np.arange(200, dtype=np.float32).reshape(100, 2)
-    table = activations(drawn, ["dog", "rain"], 5.0)
-    (figure,) = load_criteria()["C212"].figure
-    assert set(figure.columns) <= set(table)
+    drawn = {
+        name: kept(Value({"seconds": seconds, **dict.fromkeys(layers_of(name), values)}))
+        for name, values in layers.items()
+    }
+    drawn["SN-F"].arrays["fc2"] = np.arange(200, dtype=np.float32).reshape(100, 2)
+    tables = {ACTIVATIONS[name]: activations(one, ["dog", "rain"], 5.0) for name, one in drawn.items()}
+    published = published_rows(load_published())
+    reader = Reader(make_run("esc50", [], tables), published, {})
+    found = verdict(load_criteria()["C212"], reader)
+    assert found is not None
+    assert found.words == "drawn from 100 lines of activations_fc.csv and 200 lines of activations_gru.csv"
+    assert verdict(load_criteria()["C212"], Reader(make_run("esc50", [], {}), published, {})) is None
+    table = tables["activations_fc"]
     assert table["seconds"].between(-2.5, 2.5).all()
-    first = table[table["seconds"] == 0.05].set_index("unit")
-    assert first["fc2"].tolist()[:2] == [100.0, 101.0]
-    assert first["fc2"].isna().tolist() == [False, False, True, True]
-    assert first["gru3-BN"].tolist() == [0.25] * 4
+    assert table[table["seconds"] == 0.05]["fc2"].tolist() == [100.0, 101.0]
     assert set(table["before"]) == {"dog"}
     assert set(table["after"]) == {"rain"}
 
@@ -209,11 +216,13 @@ def test_test_clips_are_joined_and_layers_read_off_the_networks_of_their_name(mo
     )
     sounds, _ = clips_of(n=24)
     learned = {"SN-F": ["f0", "f1"], "SN-R GRU": ["tanh"], "SN-R GRU with ReLU": ["relu"]}
-    students.transition(Rows(), task, students.Lesson(sounds, sounds, folds), learned)
+    tables = students.transition(Rows(), task, students.Lesson(sounds, sounds, folds), learned)
     heard = [arguments for name, arguments in asked if name == "hear_joined"]
     assert [(one[2], one[3]) for one in heard] == [
         ("f0", layers_of("SN-F")), ("f1", layers_of("SN-F")), ("relu", layers_of("SN-R")),
     ]  # fmt: skip
     assert all((folds[one[1]] == 3).all() for one in heard)
+    assert {name: set(layers_of(network)) <= set(tables[name]) for network, name in ACTIVATIONS.items()} == {
+        "activations_fc": True, "activations_gru": True}  # fmt: skip
     assert [pair.tolist() for pair in drawn] == [heard[0][1][2].tolist()] * 2
     assert clearest(kept(Value({"clear": np.array([[1.0, 4.0, 2.0], [9.0, 0.0, 0.0]])}))) == 1

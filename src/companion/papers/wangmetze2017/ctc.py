@@ -4,11 +4,12 @@ The noiseme corpus was never released. Polyphonic recordings made from ESC-50 st
 another task: what can be compared are differences between features, and how many epochs pass before anything is said.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -236,12 +237,12 @@ def detectors(settings: CtcSettings) -> list[str]:
 
 
 def compute(task: Task) -> Findings:
-    """Rows, and the tables ``ctc_curves``, ``errors`` and ``spelled``."""
+    """Rows, and the tables ``ctc_curves``, ``helped_curves``, ``errors`` and ``spelled``."""
     settings: CtcSettings = task.settings
     recordings: Dataset = task.inputs["corpus"]
     rows, curves, kinds = Rows(), list[dict[str, Any]](), list[dict[str, Any]]()
     rates: dict[str, dict[str, Linearised]] = {}
-    begun: dict[tuple[str, str], list[int]] = {}
+    begun: dict[tuple[str, str], list[int | None]] = {}
     spelled = [spelling("labels", recordings, [clip.strong for clip in recordings.clips])]
     of_split = {split: units(recordings, split) for split in SPLITS}
     for feature, n_seeds in settings.heard.items():
@@ -259,23 +260,21 @@ def compute(task: Task) -> Findings:
         events = [events_made(one, heard) for one in said]
         detected = detector_rows(rows, task, feature, heard, rates[feature]["test"])
         f1_rows(rows, row, [event_counts(heard, one) for one in events], of_split["test"], detected)
-        if feature not in settings.features:
-            continue
         # the training recordings are what they are: only who was recorded for the test is left to chance
         learned = rates[feature]["train"].by_seed
         gap = replace(rates[feature]["test"], by_seed=rates[feature]["test"].by_seed - learned)
         rows.add("Gap", row, "test - train", POINTS, interval(gap, difference=True))
-        begun |= beginnings(task, feature, said)
+        if feature not in settings.features:
+            continue
+        begun[warm_up(feature)] = [first_token(one.curve) for one in said]
         spelled.append(spelling(feature, recordings, events[0]))
-        curves += [
-            {"feature": feature, "seed": seed, **line} for seed, one in zip(seeds, said, strict=True)
-            for line in one.curve
-        ]  # fmt: skip
-    epoch_rows(rows, begun)
+        curves += curve_lines(feature, seeds, said)
     pair_rows(rows, settings, {feature: found["test"] for feature, found in rates.items()})
-    technique_rows(rows, task, of_split["test"], rates)
+    helped = [line for help in helps(task) for line in help_rows(rows, task, help, of_split["test"], rates, begun)]
+    epoch_rows(rows, begun)
     tables = {
         "ctc_curves": pd.DataFrame(curves).rename(columns=CURVES),
+        **({"helped_curves": pd.DataFrame(helped).rename(columns=CURVES)} if helped else {}),
         "errors": pd.DataFrame(kinds),
         "spelled": pd.concat(spelled, ignore_index=True),
     }
@@ -283,21 +282,31 @@ def compute(task: Task) -> Findings:
     return Findings(rows, tables, words(recordings, len(names)), len(names), task.seeds(settings.n_seeds))
 
 
-def beginnings(task: Task, feature: str, said: list[Said]) -> dict[tuple[str, str], list[int]]:
-    """Epoch after which each network of a feature speaks, by row and column of the claims."""
-    name, start = WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))
-    begun = {(name, start): [first_token(one.curve) for one in said]}
-    if feature in task.settings.pretrained:
-        early = [Said.of(pretrained_of(task, feature, seed)) for seed in task.seeds(len(said))]
-        column = "pre-trained" if start == "random start" else f"{start}, pre-trained"
-        begun[name, column] = [first_token(one.curve) for one in early]
-    return begun
+def warm_up(feature: str, help: str = "") -> tuple[str, str]:
+    """Row and column of the epochs before anything is said.
+
+    >>> warm_up("low-level"), warm_up("low-level", "pre-trained")
+    (('warm-up low-level', 'random start'), ('warm-up low-level', 'pre-trained'))
+    >>> warm_up("SN-F fc1"), warm_up("conv5", "pre-trained")
+    (('warm-up transferred', 'SN-F fc1'), ('warm-up transferred', 'conv5, pre-trained'))
+    """
+    row, start = WARM_UP.get(feature, (WARM_UP["conv5"][0], feature))
+    if not help:
+        return row, start
+    return row, help if feature == LOW_LEVEL else f"{start}, {help}"
+
+
+def curve_lines(network: str, seeds: Sequence[int], said: Sequence[Said]) -> list[dict[str, Any]]:
+    """How networks of one name learned, one line an epoch and seed."""
+    pairs = zip(seeds, said, strict=True)
+    return [{"feature": network, "seed": seed, **line} for seed, one in pairs for line in one.curve]
 
 
 def pair_rows(rows: Rows, settings: CtcSettings, rates: Mapping[str, Linearised]) -> None:
     """Token error rates of one feature less those of another, on the same test recordings."""
     pairs = [(f"{other} - {one}", rates[other], rates[one]) for one, other in pairwise(settings.features)]
-    for one, other in LAYER_PAIRS:
+    with_conv5 = [("conv5", other) for other in ROWS if other != "conv5"]
+    for one, other in (*with_conv5, *LAYER_PAIRS):
         if one in rates and other in rates:
             pairs.append((f"{ROWS[one]} - {ROWS[other]}", rates[one], rates[other]))
     for name, first, second in pairs:
@@ -306,20 +315,55 @@ def pair_rows(rows: Rows, settings: CtcSettings, rates: Mapping[str, Linearised]
         rows.add("Paired", name, "test", POINTS, difference)
 
 
-def technique_rows(rows: Rows, task: Task, units: Units, rates: Mapping[str, Mapping[str, Linearised]]) -> None:
-    """Low-level features with dropout or augmentation, against the networks of the same seeds without."""
-    if LOW_LEVEL not in rates:
-        return
-    heard = Heard.of(task.inputs["corpus"], frames_of(task, LOW_LEVEL), components=None)
-    chosen = heard.fold(SPLITS["test"])
-    true = [heard.tokens[i] for i in chosen]
-    for technique in task.settings.techniques:
-        seeds = task.seeds(task.settings.n_other_seeds)
-        said = [Said.of(helped_of(task, technique, seed)) for seed in seeds]
-        found, plain = rate([token_errors(true, one.only(chosen)) for one in said], units), rates[LOW_LEVEL]["test"]
-        rows.add("Techniques", f"{LOW_LEVEL} with {technique}", "test", TER, interval(found, bounds=(0, np.inf)))
-        gain = interval(found - plain.first(len(seeds)), difference=True)
-        rows.add("Techniques, paired", f"{LOW_LEVEL} with {technique} - {LOW_LEVEL}", "test", POINTS, gain)
+class Help(NamedTuple):
+    """Something that is tried with one feature.
+
+    Args:
+        feature: Which.
+        words: What is done, as it follows the feature's name.
+        network: The network of one seed.
+        n_seeds: Networks.
+    """
+
+    feature: str
+    words: str
+    network: Callable[[int], Kept]
+    n_seeds: int
+
+
+def helps(task: Task) -> list[Help]:
+    """Pre-training, and techniques with low-level features, as the settings have them."""
+    settings: CtcSettings = task.settings
+    found = [
+        Help(feature, "pre-trained", partial(pretrained_of, task, feature), settings.n_seeds)
+        for feature in heard_so(settings, settings.pretrained)
+    ]
+    techniques = settings.techniques if LOW_LEVEL in settings.heard else ()
+    return found + [
+        Help(LOW_LEVEL, f"with {technique}", partial(helped_of, task, technique), settings.n_other_seeds)
+        for technique in techniques
+    ]
+
+
+def help_rows(
+    rows: Rows,
+    task: Task,
+    help: Help,
+    units: Units,
+    rates: Mapping[str, Mapping[str, Linearised]],
+    begun: dict[tuple[str, str], list[int | None]],
+) -> list[dict[str, Any]]:
+    """What it makes of errors, against networks of the same seeds without, and of the warm-up; returns its curves."""
+    heard = Heard.of(task.inputs["corpus"], frames_of(task, help.feature), components=None)
+    chosen, seeds = heard.fold(SPLITS["test"]), task.seeds(help.n_seeds)
+    said = [Said.of(help.network(seed)) for seed in seeds]
+    true, name = [heard.tokens[i] for i in chosen], f"{help.feature} {help.words}"
+    found, plain = rate([token_errors(true, one.only(chosen)) for one in said], units), rates[help.feature]["test"]
+    rows.add("Techniques", name, "test", TER, interval(found, bounds=(0, np.inf)))
+    gain = interval(found - plain.first(len(seeds)), difference=True)
+    rows.add("Techniques, paired", f"{name} - {help.feature}", "test", POINTS, gain)
+    begun[warm_up(help.feature, help.words)] = [first_token(one.curve) for one in said]
+    return curve_lines(name, seeds, said)
 
 
 def spelling(heard_by: str, recordings: Dataset, events: Sequence[Sequence[Event]]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from companion.evaluation.token_errors import TokenErrors, errors_in_any_order
 from companion.evaluation.units import Units, units_of
 from companion.papers.wangmetze2017.frames import Heard
 from companion.papers.wangmetze2017.learning import SPLITS, Said
-from companion.results.rows import Rows
+from companion.results.rows import Rows, bare
 
 TER, POINTS = "TER %", "TER difference, points"
 F1, F1_POINTS = "F1 %", "F1 difference, points"
@@ -107,11 +107,19 @@ def over_seeds(found: Interval) -> Interval:
     return replace(found, n_clips=0, n_recordings=0, n_seeds=found.n_clips)
 
 
-def epoch_rows(rows: Rows, begun: Mapping[tuple[str, str], Sequence[int]]) -> None:
-    """Epochs before anything is said, by row and column, and how those compare that claims speak of."""
-    seeds = Units([f"seed {i}" for i in range(max(map(len, begun.values())))], over="seeds")
-    found = {place: mean_score(np.array([counts], dtype=np.float64), seeds) for place, counts in begun.items()}
-    for (row, column), one in found.items():
+def epoch_rows(rows: Rows, begun: Mapping[tuple[str, str], Sequence[int | None]]) -> None:
+    """Epochs before anything is said, by row and column, and how those compare that claims speak of.
+
+    Where a network never spoke there is no number of epochs, but a count of networks that did.
+    """
+    seeds = {n: Units([f"seed {i}" for i in range(n)], over="seeds") for n in set(map(len, begun.values()))}
+    found = {}
+    for (row, column), counts in begun.items():
+        spoke = [count for count in counts if count is not None]
+        if len(spoke) < len(counts):
+            rows.add("Spoke", row, column, "networks", bare(len(spoke), n_seeds=len(counts)), note=f"of {len(counts)}")
+            continue
+        found[row, column] = one = mean_score(np.array([spoke], dtype=np.float64), seeds[len(spoke)])
         rows.add("Claim", row, column, "epochs", over_seeds(interval(one, bounds=(0, np.inf))))
     low, early = ("warm-up low-level", "random start"), ("warm-up low-level", "pre-trained")
     conv5 = ("warm-up transferred", "conv5")

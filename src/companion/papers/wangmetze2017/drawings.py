@@ -162,16 +162,17 @@ def kl_curves_drawn(curves: pd.DataFrame, constants: Mapping[str, float]) -> Fig
 
 
 @styled
-def transition_drawn(table: pd.DataFrame, layers: Sequence[str]) -> Figure:
+def transition_drawn(layers: Mapping[str, pd.DataFrame]) -> Figure:
     """Activations of some layers before and after a join, a line a unit; those that rise stand on top.
 
     Args:
-        table: ``seconds`` from the join, ``unit``, and a column for each layer.
-        layers: Which, in reading order, three in a row.
+        layers: By network and layer, in reading order, three in a row, the table that holds it: ``seconds`` from the
+            join, ``unit``, and a column for the layer.
     """
     figure, axes = axes_grid(-(-len(layers) // 3), 3, 7.6, 4.2, sharex=True)
-    for axis, layer in zip(axes, layers, strict=True):
-        grid = table.pivot(index="unit", columns="seconds", values=layer).dropna()
+    for axis, (name, table) in zip(axes, layers.items(), strict=True):
+        layer = name.split()[1]
+        grid = table.pivot(index="unit", columns="seconds", values=layer)
         times = np.asarray(grid.columns, dtype=float)
         rises = grid.loc[:, times > 0].mean(axis=1) - grid.loc[:, times < 0].mean(axis=1)
         values = grid.loc[rises.sort_values().index].to_numpy()

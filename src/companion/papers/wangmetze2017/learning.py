@@ -175,11 +175,10 @@ class Said(NamedTuple):
         return [self.tokens[i] for i in chosen]
 
 
-def first_token(curve: Sequence[Mapping[str, float]], share: float = 0.01) -> int:
+def first_token(curve: Sequence[Mapping[str, float]], share: float = 0.01) -> int | None:
     """Epoch after which a network says something: tokens of at least this share of the true ones.
 
     Returns:
-        From 1; one more than there are epochs where it never does.
+        From 1; None where it never does.
     """
-    epochs = [int(line["epoch"]) for line in curve if line["said"] >= share]
-    return min(epochs, default=len(curve) + 1)
+    return next((int(line["epoch"]) for line in curve if line["said"] >= share), None)

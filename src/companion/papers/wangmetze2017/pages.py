@@ -20,7 +20,7 @@ from companion.papers.wangmetze2017.drawings import (
 from companion.papers.wangmetze2017.layers import frames
 from companion.papers.wangmetze2017.soundnet import PUBLISHED, SOUNDNET
 from companion.papers.wangmetze2017.students import SHARES, UNHEARD
-from companion.papers.wangmetze2017.transitions import layers_of
+from companion.papers.wangmetze2017.transitions import ACTIVATIONS, layers_of
 from companion.report import page as report_page
 from companion.report.evidence import Column
 from companion.report.figures import learning_curves
@@ -168,17 +168,19 @@ class Page(report_page.Page):
 
     def transition(self) -> Shown:
         """Fig. 3: what the layers above ``pool5`` make of the end of one sound and the beginning of another."""
-        table, rows = self.evidence.run.table("activations"), self.evidence.run.rows
-        layers = {f"{network} {layer}": layer for network in ("SN-F", "SN-R") for layer in layers_of(network)}
+        run, rows = self.evidence.run, self.evidence.run.rows
+        tables = {network: run.table(name) for network, name in ACTIVATIONS.items()}
+        layers = {f"{network} {layer}": tables[network] for network in tables for layer in layers_of(network)}
         found = rows[rows["item"] == "Blur"].set_index("row")["value"]
         said = "; ".join(f"{name} {found[name]:.2f} s" for name in layers)
-        clips = " followed by ".join(str(table[side].iloc[0]).replace("_", " ") for side in ("before", "after"))
+        pair = tables["SN-F"].iloc[0]
+        clips = " followed by ".join(str(pair[side]).replace("_", " ") for side in ("before", "after"))
         caption = (
             f"A test clip of {clips}: the pair that differs most for what it varies. Units are sorted by how much they "
             f"rise. {self.evidence.heading.capitalize()}."
         )
         alt = f"Activations of six layers around the join of two clips. Blur over all pairs: {said}."
-        return show(transition_drawn(table, list(layers.values())), alt=alt, caption=caption)
+        return show(transition_drawn(layers), alt=alt, caption=caption)
 
     # --- CTC
 

@@ -31,6 +31,7 @@ from companion.papers.wangmetze2017.student_rows import (
 from companion.papers.wangmetze2017.student_training import SPLITS, StudentSettings, train
 from companion.papers.wangmetze2017.teaching import content_targets, hear_clips, soundnet_targets
 from companion.papers.wangmetze2017.transitions import (
+    ACTIVATIONS,
     activations,
     clearest,
     hear_joined,
@@ -194,7 +195,7 @@ def counts(settings: StudentsSettings) -> dict[str, int]:
 
 
 def compute(task: Task) -> Findings:
-    """Rows, and the tables ``kl_curves``, ``checks`` and ``activations``."""
+    """Rows, and the tables ``kl_curves``, ``checks``, and with joined clips one for each network of ``ACTIVATIONS``."""
     s: StudentsSettings = task.settings
     clips, lesson = task.inputs["corpus"], lesson_of(task)
     learned = {name: [network_of(task, name, seed) for seed in task.seeds(n)] for name, n in counts(s).items()}
@@ -217,7 +218,7 @@ def compute(task: Task) -> Findings:
     ]
     tables = {"kl_curves": wide(lines, s.networks), "checks": pd.DataFrame(lines)}
     if s.joined:
-        tables["activations"] = transition(rows, task, lesson, learned)
+        tables |= transition(rows, task, lesson, learned)
     return Findings(
         rows, tables, words(clips, lesson), len({clip.recording for clip in clips.clips}), task.seeds(s.n_seeds)
     )
@@ -273,7 +274,7 @@ def check_rows(rows: Rows, found: Mapping[str, Linearised]) -> None:
             rows.add("Paired", f"{name} - SN-F", "to the stated KL", CHECKS, slower)
 
 
-def transition(rows: Rows, task: Task, lesson: Lesson, learned: Mapping[str, list[Kept]]) -> pd.DataFrame:
+def transition(rows: Rows, task: Task, lesson: Lesson, learned: Mapping[str, list[Kept]]) -> dict[str, pd.DataFrame]:
     """Rows on what becomes of a transition in each layer of Fig. 3; returns these layers on the pair that is drawn."""
     s: StudentsSettings = task.settings
     clips: Dataset = task.inputs["corpus"]
@@ -286,8 +287,9 @@ def transition(rows: Rows, task: Task, lesson: Lesson, learned: Mapping[str, lis
     }
     transition_rows(rows, heard, units)
     pair = pairs[clearest(heard["SN-F"][0])]
-    drawn = [task.keep(shown, lesson.sounds, pair, kept[0], layers_of(name)) for name, kept in networks.items()]
-    return activations(drawn, [str(clips.clips[i].label) for i in pair], length_of(lesson.sounds))
+    drawn = {name: task.keep(shown, lesson.sounds, pair, kept[0], layers_of(name)) for name, kept in networks.items()}
+    labels = [str(clips.clips[i].label) for i in pair]
+    return {ACTIVATIONS[name]: activations(one, labels, length_of(lesson.sounds)) for name, one in drawn.items()}
 
 
 experiment = Experiment(

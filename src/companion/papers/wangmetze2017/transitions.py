@@ -32,6 +32,9 @@ FIRST = {"SN-F": "fc", "SN-R": "gru"}
 ENDING = {"SN-F": "", "SN-R": "-BN"}
 """Names of the layers above ``pool5``, which Fig. 3 draws after batch normalisation where there is one."""
 
+ACTIVATIONS = {"SN-F": "activations_fc", "SN-R": "activations_gru"}
+"""Tables of what Fig. 3 draws."""
+
 JOINED = "joined test clips"
 """Column of the rows."""
 
@@ -209,25 +212,21 @@ def transition_rows(rows: Rows, heard: Mapping[str, Sequence[Kept]], units: Unit
             rows.add("Paired", f"{layer} - {other}", JOINED, apart, difference)
 
 
-def activations(drawn: Sequence[Kept], labels: Sequence[str], join: float) -> pd.DataFrame:
-    """Layers around one join: a line for every frame and unit, empty where a layer has fewer units.
+def activations(one: Kept, labels: Sequence[str], join: float) -> pd.DataFrame:
+    """Layers of one network around a join: a line for every frame and unit.
 
     Args:
-        drawn: What ``shown`` made with each network.
+        one: What ``shown`` made with it, layers of as many units.
         labels: Of both clips.
         join: Seconds from the beginning.
 
     Returns:
         ``seconds``, counted from the join, ``unit`` from 1, every layer, and the labels, ``before`` and ``after``.
     """
-    seconds = drawn[0]["seconds"] - join
+    seconds = one["seconds"] - join
     there = np.abs(seconds) < DRAWN
-    layers = {name: one[name][there] for one in drawn for name in one if name != "seconds"}
-    n_units = max(values.shape[1] for values in layers.values())
+    layers = {name: one[name][there] for name in one if name != "seconds"}
+    (n_units,) = {values.shape[1] for values in layers.values()}
     index = pd.MultiIndex.from_product([seconds[there].round(3), range(1, n_units + 1)], names=["seconds", "unit"])
-    table = pd.DataFrame(index=index)
-    for name, values in layers.items():
-        filled = np.full((len(values), n_units), np.nan)
-        filled[:, : values.shape[1]] = values.round(3)
-        table[name] = filled.ravel()
+    table = pd.DataFrame({name: values.round(3).ravel() for name, values in layers.items()}, index=index)
     return table.reset_index().assign(before=labels[0], after=labels[1])
