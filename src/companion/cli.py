@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import shorten
@@ -177,6 +178,10 @@ def run(
     changes = _changes(settings or [])
     given = {"profile": profile, "seed": seed, "device": device, "data": data, "settings": changes}
     parse_parameters(given)
+    if threads is not None:
+        from companion.notebooks import THREAD_VARIABLES
+
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))  # read when the libraries are loaded, later
     if part:
         index = dict(_pair(words) for words in where or [])
         _make(page.as_posix(), part, {**({"seed": str(seed)} if seed else {}), **index}, {**given, "seed": 0})

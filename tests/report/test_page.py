@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from companion.errors import DataError, ParameterError
+from companion.profiles import Settings
 from companion.report.answer import Finding
 from companion.report.evidence import columns
 from companion.report.page import NOTHING, Page, confusion_counts, confusion_figure, parameters_of, stacked
@@ -29,6 +30,16 @@ TABLES = {"predictions": PREDICTIONS, "folds": FOLDS, "probes": PROBES}
 RAISED = Finding("Max above average", "C058 - C059 > 0", scale=1.0)
 
 
+class Made(Settings):
+    """Settings of a chapter.
+
+    Args:
+        epochs: Passes.
+    """
+
+    epochs: int = 7
+
+
 @pytest.fixture
 def page(make_run, monkeypatch):
     """Make a page from a notebook's names: one recorded run, and the experiment's own."""
@@ -43,7 +54,7 @@ def page(make_run, monkeypatch):
 
     def make(**given):
         experiment = SimpleNamespace(
-            name="kumar2018/transfer", paper="Kumar2018", profiles={"demo": None}, answers=["C058", "C139"], run=run
+            name="kumar2018/transfer", paper="Kumar2018", profiles={"demo": Made()}, answers=["C058", "C139"], run=run
         )
         made = Page(experiment, given)
         made.heads = {
@@ -253,6 +264,7 @@ def test_how_it_was_made_names_every_run_and_what_waits(page):
     assert all(f"**command**: `{command}`" in shown.markdown for command in commands)
     rows = made.scorecard().set_index("id")
     assert rows["status"].to_dict() == {"C058": "restaged", "C139": "waiting"}
+    assert "| epochs | 50 | 7 | Passes. |" in shown.markdown
     assert "Rows that wait for data (1)" in shown.markdown
     assert "| C139 |" in shown.markdown
     assert "data/recorded/esc50/kumar2018/transfer: rows.csv" in shown.markdown

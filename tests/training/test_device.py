@@ -1,11 +1,14 @@
 """The device is chosen as it was asked for, and named in words."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from companion.errors import CompanionError
 from companion.training import device_name, machine, make_fabric, precision, resolve
-from companion.training.device import INSTRUCTIONS
+from companion.training.device import INSTRUCTIONS, keep_freed_memory
 
 
 @pytest.mark.parametrize(("there", "asked", "chosen"), [(True, "auto", "cuda"), (False, "auto", "cpu"),
@@ -49,3 +52,22 @@ def test_the_machine_is_named_in_words(monkeypatch):
     assert found["precision"] == precision("cpu")
     assert set(machine("cpu")["instructions"]) <= set(INSTRUCTIONS)
     assert device_name("cpu").startswith("cpu: ")
+
+
+@pytest.mark.skipif(not keep_freed_memory(), reason="only glibc keeps freed memory when asked to")
+def test_memory_that_a_step_freed_serves_the_next_one():
+    """In a process of its own: pages that were written to once do not fault in again."""
+    words = """
+import resource, torch
+from companion.training import make_fabric
+make_fabric("cpu")
+faults = []
+for _ in range(10):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(16 << 20).add_(1)  # 64 MiB
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(*faults)
+"""
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    faults = [int(word) for word in done.stdout.split()]
+    assert max(faults[-3:]) < max(faults) / 20, "once there is a place that fits, it is found again"

@@ -12,6 +12,7 @@ from companion.profiles import Parameters, parse_parameters
 from companion.report.answer import Finding, Judge, answer_box, claims_table
 from companion.report.evidence import Column, columns
 from companion.report.figures import confusion, differences
+from companion.report.settings import departures
 from companion.report.shown import Shown, escape, folded
 from companion.report.strip import banner, citation, downloads, what_was_run
 from companion.report.style import show
@@ -223,7 +224,13 @@ class Page:
 
     def made(self) -> Shown:
         """How each run was made, what still waits for data, downloads and the citation."""
-        parts = [folded(f"How it was made: {column.heading}", what_was_run(column.run)) for column in self._all()]
+        parts = [
+            folded(
+                f"How it was made: {column.heading}",
+                what_was_run(column.run) + departures(column.run, self.experiment.profiles),
+            )
+            for column in self._all()
+        ]
         waiting = self.scorecard()
         waiting = waiting[waiting["status"] == "waiting"]
         if len(waiting):

@@ -1,5 +1,6 @@
 """Where to compute, and how precisely."""
 
+import ctypes
 import os
 import platform
 import re
@@ -29,9 +30,29 @@ def make_fabric(device: str = "auto") -> Fabric:
     """
     chosen = resolve(device)
     if chosen == "cpu":
+        keep_freed_memory()
         return Fabric(accelerator="cpu", devices=1, precision=precision(chosen))
     index = int(chosen.partition(":")[2] or 0)
     return Fabric(accelerator="cuda", devices=[index], precision=precision(chosen))
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Let the C library keep what a step frees for the next step, and not hand it back to the system each time.
+
+    A step frees and asks for the same large tensors as the one before. glibc maps each of them anew, and every page of
+    it faults in again: on two processors that took half of the time of training (``benchmarks/memory.py``). What a
+    process once needed stays its own until it ends.
+
+    Returns:
+        Whether the C library has such a choice; only glibc does.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    map_at_most, trim_from = -4, -1  # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h
+    return bool(mallopt(map_at_most, 0)) and bool(mallopt(trim_from, 2**31 - 1))
 
 
 def resolve(device: str) -> str:
