@@ -23,7 +23,7 @@ from companion.papers.wangmetze2017 import ctc, ctc_rows, learning, students
 from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
 from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
 from companion.papers.wangmetze2017.listening import Weights
-from companion.papers.wangmetze2017.student_features import hear_student
+from companion.papers.wangmetze2017.student_features import LAYERS, hear_student, layer_of
 from companion.results.criteria import load_criteria
 from companion.results.published import load_published
 from companion.results.rows import Rows
@@ -328,7 +328,8 @@ def test_layers_of_students_are_read_off_the_network_that_table_4_names(monkeypa
         alone, _ = students.experiment.task("demo", device="cpu", changes=changes["taught"])
         own = students.network_of(alone, name, 0)
         assert own.receipt == students.network_of(ctc.student_task(task), name, 0).receipt
-        alike = task.keep(hear_student, task.inputs["corpus"], own, feature.split()[1])
+        network, layer = feature.split()
+        alike = task.keep(layer_of, task.keep(hear_student, task.inputs["corpus"], own, LAYERS[network]), layer)
         assert alike.receipt == frames.receipt
         assert own.facts["architecture"]["activation"] == ("relu" if "ReLU" in name else "tanh")
     assert {ctc.ROWS[feature] for feature in changes["features"]} == {"SN-F pool5 256", "SN-R gru1-BN 200"}

@@ -7,7 +7,7 @@ from scipy.special import rel_entr
 
 from companion.errors import ParameterError
 from companion.papers.wangmetze2017 import student_training
-from companion.papers.wangmetze2017.student_features import hear_student, named
+from companion.papers.wangmetze2017.student_features import hear_student, layer_of, named
 from companion.papers.wangmetze2017.student_training import StudentSettings, divergences, loss_over, student_of, train
 from companion.papers.wangmetze2017.teaching import hear_clips, scaled
 from companion.store import Work
@@ -207,7 +207,8 @@ def test_training_goes_at_the_rate_of_the_rule(monkeypatch, tmp_path):
 def test_features_of_a_student_lie_where_its_frames_do(learned, layer):
     _, _, found = learned
     corpus = Two((5.0, 3.3))
-    value = hear_student(Work(), corpus, kept(found), layer)
+    heard = hear_student(Work(), corpus, kept(found), ("pool5", "fc1", "fc3"))
+    value = layer_of(Work(), kept(heard), layer)
     network = student_of(found.arrays, found.facts["architecture"])
     counts = np.diff(value.arrays["starts"])
     assert counts.tolist() == [network.n_frames(layer, round(d * 16_000)) for d in (5.0, 3.3)]
@@ -216,13 +217,15 @@ def test_features_of_a_student_lie_where_its_frames_do(learned, layer):
     np.testing.assert_allclose(times, network.frame_times(layer, counts[0]), atol=1e-9)
     assert value.facts["rate"] == 10.0
     with pytest.raises(ParameterError, match="no feature 'gru1'"):
-        hear_student(Work(), corpus, kept(found), "gru1")
+        hear_student(Work(), corpus, kept(found), ("fc1", "gru1"))
+    with pytest.raises(ParameterError, match="frames of pool5"):
+        hear_student(Work(), corpus, kept(found), ("fc1", "conv2"))
 
 
 def test_a_feature_is_that_layer_of_the_kept_weights_for_sound_as_loud_as_in_training(learned):
     _, _, found = learned
     corpus = Two()
-    value = hear_student(Work(), corpus, kept(found), "fc2")
+    value = layer_of(Work(), kept(hear_student(Work(), corpus, kept(found), ("fc1", "fc2"))), "fc2")
     sounds = hear_clips(Work(), corpus).arrays["samples"]
     network = student_of(found.arrays, found.facts["architecture"])
     with torch.inference_mode():

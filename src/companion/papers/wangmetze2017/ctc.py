@@ -38,7 +38,7 @@ from companion.papers.wangmetze2017.frames import LOW_LEVEL, Heard, hear_frames
 from companion.papers.wangmetze2017.framewise import FramewiseSettings, events_said, tokens_said, train_activity
 from companion.papers.wangmetze2017.learning import SPLITS, NetworkSettings, Said, first_token, train
 from companion.papers.wangmetze2017.listening import Weights, published_weights
-from companion.papers.wangmetze2017.student_features import STUDENTS, hear_student, named
+from companion.papers.wangmetze2017.student_features import LAYERS, STUDENTS, hear_student, layer_of, named
 from companion.profiles import Settings
 from companion.results.rows import Rows
 from companion.store import Kept
@@ -183,7 +183,8 @@ def frames_of(task: Task, feature: str) -> Kept:
     if is_student(feature):
         network, layer = named(feature)
         found = students.network_of(student_task(task), STUDENTS[network], task.seed)
-        return task.keep(hear_student, task.inputs["corpus"], found, layer, mmap=True)
+        heard = task.keep(hear_student, task.inputs["corpus"], found, LAYERS[network], mmap=True)
+        return task.keep(layer_of, heard, layer, mmap=True)
     weights = None if feature == LOW_LEVEL else task.inputs["weights"]
     return task.keep(hear_frames, task.inputs["corpus"], feature, weights, mmap=True)
 
