@@ -54,7 +54,12 @@ def page(make_run, monkeypatch):
 
     def make(**given):
         experiment = SimpleNamespace(
-            name="kumar2018/transfer", paper="Kumar2018", profiles={"demo": Made()}, answers=["C058", "C139"], run=run
+            name="kumar2018/transfer",
+            paper="Kumar2018",
+            profiles={"demo": Made()},
+            answers=["C058", "C139"],
+            run=run,
+            of_machine=False,
         )
         made = Page(experiment, given)
         made.heads = {
@@ -279,4 +284,7 @@ def test_pieces_are_stacked_in_order():
 def test_intervals_of_times_are_said_to_be_over_repeats(make_run, page, monkeypatch):
     timed = {"esc50": make_run("esc50", [CELL], TABLES, evidence="measured")}
     monkeypatch.setattr("companion.report.page.recorded", lambda name: timed)
-    assert page().sure().startswith("How sure: 95 % intervals over repeats. Data:")
+    made = page()
+    assert made.sure().startswith("How sure: 297 recordings, 3 seeds; 95 % intervals over recordings and seeds. Data:")
+    made.experiment.of_machine = True
+    assert made.sure().startswith("How sure: 95 % intervals over repeats. Data:")

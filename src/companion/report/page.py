@@ -46,6 +46,10 @@ class Runnable(Protocol):
     def answers(self) -> Sequence[str]:
         """Published ids that it answers."""
 
+    @property
+    def of_machine(self) -> bool:
+        """Its rows are times, which vary from repeat to repeat."""
+
     def run(self, profile: str, **parameters: Any) -> Run:
         """Run it, or find it."""
 
@@ -123,7 +127,7 @@ class Page:
         said, rows = self.evidence.run.provenance, self.evidence.run.rows
         spread, seeds = rows[rows["ci_low"].notna()], len(said["seeds"])
         over = self.samples.get(self.experiment.name.rpartition("/")[2], "recordings")
-        if self.evidence.evidence == "measured" or spread.empty:  # times vary from repeat to repeat, and counts do not
+        if self.experiment.of_machine or spread.empty:  # times vary from repeat to repeat, and counts do not
             words = "95 % intervals over repeats" if len(spread) else "counted"
         else:
             count = said["n_recordings"] if over == "recordings" else int(spread["n_recordings"].max())

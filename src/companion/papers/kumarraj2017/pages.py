@@ -1,17 +1,24 @@
 """What the pages of this paper show beyond what any page does."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.datasets.base import Dataset
 from companion.experiment import Experiment
+from companion.features import NS_LOG_MEL, extract
+from companion.models.weak_cnn import SEGMENT
 from companion.models.wler import FILTERS, HOP, WLER, n_segments
+from companion.papers.kumarraj2017.learning import TEST
 from companion.papers.kumarraj2017.scan import EXAMPLE
-from companion.papers.kumarraj2017.tables import SLAT, TRAINED, US
+from companion.papers.kumarraj2017.tables import MAP, SLAT, TABLES, TRAINED, US
 from companion.papers.kumarraj2017.tables import WLER as WHOLE
 from companion.report import classes, page
 from companion.report.figures import learning_curves
 from companion.report.page import NOTHING, stacked
-from companion.report.shown import Shown, folded
+from companion.report.players import Example, listen
+from companion.report.shown import Shown, escape, folded
+from companion.report.strip import banner
 from companion.report.style import BLUE, VERMILION, axes_grid, show, styled
 from companion.report.tables import plain_table
 
@@ -121,12 +128,38 @@ class Page(page.Page):
         return self.differences(lines, "difference of MAP, points", scale=100)
 
     def effects(self) -> Shown:
-        """Training and hearing apart, over all recordings; by share they stand among the other variants."""
+        """Training and hearing apart, over all recordings and by the share of them that events fill."""
         rows = self.evidence.run.rows
-        kept = rows[(rows["item"] == "Cross, effects") & (rows["row"] == "all recordings")]
+        kept = rows[rows["item"] == "Cross, effects"]
         effects = [name for name in dict.fromkeys(kept["column"]) if name != "together"]
-        lines = {name: f"[Cross, effects | all recordings | {name} | AP difference]" for name in effects}
-        return self.differences({"all recordings": lines}, "difference of MAP, points", scale=100)
+        lines = {
+            effect: {
+                row: f"[Cross, effects | {row} | {effect} | AP difference]"
+                for row in kept.loc[kept["column"] == effect, "row"]
+            }
+            for effect in effects
+        }
+        return self.differences(lines, "difference of MAP, points", scale=100)
+
+    def named(self) -> Shown:
+        """What claims on every class rest on: the class that gains least by name, and how many gain."""
+        rows = self.evidence.run.rows
+        kept = rows[rows["row"] == "lowest of all classes"]
+        lines = [
+            f"{row.item.removeprefix('Prose, ')}, {row.column}: {str(row.note).replace('_', ' ')}."
+            for row in kept.itertuples()
+        ]
+        means = rows[(rows["row"] == MAP) & rows["item"].isin(TABLES)].drop_duplicates("item")
+        lines += [
+            f"{row.item}: MAP is the {row.note}; a class that never occurs has no AP." for row in means.itertuples()
+        ]
+        html = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        return folded("Classes by name", Shown(f"<ul>{html}</ul>", "\n".join(f"- {line}" for line in lines)))
+
+    def hear(self) -> Shown:
+        """A generated recording, and how much of each of its segments the labelled event fills."""
+        task, _ = self.experiment.task("demo", self.parameters.seed, "cpu")
+        return listen([weakly_labelled(task.inputs["clean"])]) + banner("demo")
 
     def controls(self) -> Shown:
         """What is scored without training and without listening, folded."""
@@ -180,6 +213,25 @@ class Page(page.Page):
     def sizes(self) -> Shown:
         """Recordings of every corpus and split, folded."""
         return folded("Recordings of every corpus", plain_table(self.evidence.run.table("sizes")))
+
+
+def weakly_labelled(corpus: Dataset) -> Example:
+    """The recording of a test fold whose events fill least of it, with the share of each segment that they fill."""
+    clip = min(
+        (clip for clip in corpus.clips if clip.fold == TEST and clip.strong),
+        key=lambda clip: sum(event.offset - event.onset for event in clip.strong) / clip.duration,
+    )
+    audio = corpus.audio(clip)
+    log_mel = extract(audio.samples, audio.sample_rate, NS_LOG_MEL)
+    hop, long = (frames * NS_LOG_MEL.hop_length / audio.sample_rate for frames in (SEGMENT // 2, SEGMENT))
+    starts = hop * np.arange(1 + max(0, int((clip.duration - long) / hop)))
+    filled = np.zeros(len(starts))
+    for event in clip.strong:
+        filled += np.clip(np.minimum(event.offset, starts + long) - np.maximum(event.onset, starts), 0, None) / long
+    label = ", ".join(clip.weak).replace("_", " ")
+    words = f"labelled {label}, as SLAT takes it in each of {len(starts)} segments; {(filled > 0).sum()} hold any of it"
+    outputs = {"seconds": starts + long / 2, "share of the segment that it fills": np.minimum(filled, 1.0)}
+    return Example(label, words, audio, np.asarray(log_mel), clip.strong, outputs)
 
 
 @styled
