@@ -1,9 +1,13 @@
 """What the pages of this paper say is what the run holds."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PolyCollection
 
-from companion.papers.wangmetze2017.drawings import layer_accuracies, transition_drawn
+from companion.datasets.base import Clip, Event
+from companion.papers.wangmetze2017 import pages
+from companion.papers.wangmetze2017.drawings import hinted_drawn, layer_accuracies, transition_drawn
 from companion.papers.wangmetze2017.pages import Page, beside_the_printed
 from companion.report.evidence import columns
 
@@ -100,3 +104,26 @@ def test_every_feature_ends_after_its_own_last_epoch(page):
 def test_an_accuracy_is_said_beside_the_printed_one_with_its_sign_and_interval(value, low, high, said):
     own = pd.Series({"value": value, "ci_low": low, "ci_high": high, "n_clips": 2000})
     assert said in beside_the_printed(own, 74.2)
+
+
+def test_a_token_may_be_said_within_the_tolerance_of_its_own_frame_and_not_before_the_beginning():
+    clip = Clip("a", "a", 1, 10.0, strong=(Event(0.3, 4.0, "dog"),))
+    drawn = hinted_drawn(clip, np.array([[1, 3], [2, 40]]), ["blank", "dog onset", "dog offset"], 10.0, 5)
+    above, below = drawn.axes
+    (event,) = above.collections[0].get_paths()
+    assert event.vertices[:, 0].min() == pytest.approx(0.3)
+    assert event.vertices[:, 0].max() == pytest.approx(4.0)
+    bars = [one.get_paths()[0].vertices[:, 0] for one in below.collections if isinstance(one, PolyCollection)]
+    assert [(bar.min(), bar.max()) for bar in bars] == [pytest.approx((0.0, 0.9)), pytest.approx((3.5, 4.6))]
+    assert [label.get_text() for label in below.get_yticklabels()] == ["dog onset", "dog offset"]
+
+
+def test_students_say_something_ten_times_a_second_and_the_recurrent_one_hears_everything(page, monkeypatch):
+    shown = {}
+    monkeypatch.setattr(pages, "frames_drawn", lambda found, seconds: shown.update(found))
+    monkeypatch.setattr(pages, "show", lambda figure, alt, caption: alt)
+    assert "SN-F, fc3 50 frames" in page().student_frames(5.0)
+    fields = {name: round(layer.field, 2) for name, layer in shown.items()}
+    assert fields["SN-F and SN-R, pool5"] == fields["SN-F, fc3"] == 0.34
+    assert fields["SN-R, gru3"] == 5.0
+    assert len(shown["SoundNet, conv8"].times) == 0

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.datasets.base import Clip
+from companion.evaluation.boundaries import Tokens
 from companion.papers.wangmetze2017.layers import NETWORKS, PRINTED, REASONS, Frames, LayerRow, computed, differing
 from companion.papers.wangmetze2017.listening import POOLINGS
 from companion.papers.wangmetze2017.soundnet import LEVEL, UNTRAINED
@@ -188,6 +190,35 @@ def transition_drawn(layers: Mapping[str, pd.DataFrame]) -> Figure:
         axis.grid(visible=False)
     for axis in axes[-3:]:
         axis.set_xlabel("seconds from the join")
+    return figure
+
+
+@styled
+def hinted_drawn(clip: Clip, tokens: Tokens, names: Sequence[str], rate: float, tolerance: int) -> Figure:
+    """Events of a recording above, and below every token in order, with the frames in which the hint lets it be said.
+
+    Args:
+        clip: The recording, with its events.
+        tokens: Token and frame of each boundary. Shape: ``(L, 2)``.
+        names: Of all tokens.
+        rate: Frames a second.
+        tolerance: Frames by which a token may be off.
+    """
+    classes = sorted({event.label for event in clip.strong})
+    ratio = (len(classes), max(len(tokens), 1))
+    figure, (above, below) = axes_grid(2, 1, 7.6, 0.6 + 0.16 * sum(ratio), sharex=True, height_ratios=ratio)
+    for event in clip.strong:
+        above.broken_barh([(event.onset, event.offset - event.onset)], (classes.index(event.label) - 0.35, 0.7),
+                          color=BLUE)  # fmt: skip
+    above.set_yticks(range(len(classes)), [name.replace("_", " ") for name in classes], fontsize=7.5)
+    for row, (_, frame) in enumerate(tokens):
+        first, last = max(0, int(frame) - tolerance), int(frame) + tolerance + 1
+        below.broken_barh([(first / rate, (last - first) / rate)], (row - 0.35, 0.7), color=VERMILION, alpha=0.35)
+        below.vlines((frame + 0.5) / rate, row - 0.35, row + 0.35, color=BLACK, linewidth=1.4)
+    below.set_yticks(range(len(tokens)), [names[token].replace("_", " ") for token, _ in tokens], fontsize=7.5)
+    below.invert_yaxis()
+    below.set_xlim(0, clip.duration)
+    below.set_xlabel("seconds")
     return figure
 
 

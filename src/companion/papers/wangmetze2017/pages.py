@@ -1,15 +1,20 @@
 """What the pages of this paper show beyond what any page does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from companion.datasets.base import Clip, Dataset
 from companion.errors import DataError
+from companion.evaluation.boundaries import token_names
 from companion.features import NS_LOG_MEL, extract
 from companion.models.soundnet import SoundNet
+from companion.models.soundnet_variants import SNF
 from companion.papers.wangmetze2017.cells import Key
 from companion.papers.wangmetze2017.drawings import (
     frames_drawn,
+    hinted_drawn,
     kl_curves_drawn,
     layer_accuracies,
     layer_grid,
@@ -17,7 +22,9 @@ from companion.papers.wangmetze2017.drawings import (
     spelled_drawn,
     transition_drawn,
 )
+from companion.papers.wangmetze2017.frames import RATE, Grid
 from companion.papers.wangmetze2017.layers import frames
+from companion.papers.wangmetze2017.learning import NetworkSettings as CtcNetwork
 from companion.papers.wangmetze2017.soundnet import PUBLISHED, SOUNDNET
 from companion.papers.wangmetze2017.students import SHARES, UNHEARD
 from companion.papers.wangmetze2017.transitions import ACTIVATIONS, layers_of
@@ -151,6 +158,19 @@ class Page(report_page.Page):
 
     # --- SN-F and SN-R
 
+    def student_frames(self, seconds: float = 5.0) -> Shown:
+        """How often the networks say something of one clip, and how much of it each output hears."""
+        of_soundnet = frames(SoundNet(width=1 / 16), seconds, "conv7")
+        pool5, fc = (frames(SNF(3, n_objects=2, width=1 / 16), seconds, name)[name] for name in ("pool5", "fc3"))
+        everything = replace(fc, field=seconds, middle=(0.0, seconds))
+        found = {f"SoundNet, {name}": layer for name, layer in of_soundnet.items()}
+        found |= {"SN-F and SN-R, pool5": pool5, "SN-F, fc3": fc, "SN-R, gru3": everything}
+        said = "; ".join(f"{name} {len(layer.times)} frames" for name, layer in found.items())
+        caption = (
+            f"A clip of {seconds:g} s. Strokes: the time of each output. Bar: how much sound the middle one hears."
+        )
+        return show(frames_drawn(found, seconds), alt=f"Outputs for {seconds:g} s: {said}.", caption=caption)
+
     def kl_curves(self) -> Shown:
         """Fig. 1: divergence against checks, a line for each network, beside predictions that hear nothing."""
         table, rows = self.evidence.run.table("checks"), self.evidence.run.rows
@@ -183,6 +203,17 @@ class Page(report_page.Page):
         return show(transition_drawn(layers), alt=alt, caption=caption)
 
     # --- CTC
+
+    def hinted(self) -> Shown:
+        """A generated recording as a sequence of tokens, and where the hint lets each of them be said."""
+        task, _ = self.experiment.task("demo", self.parameters.seed, "cpu")  # type: ignore[attr-defined]
+        corpus, tolerance = task.inputs["corpus"], int(CtcNetwork().tolerance or 0)
+        clip, grid = corpus.clips[0], Grid(RATE, 0.5 / RATE)
+        tokens = grid.tokens(clip, corpus.classes, int(clip.duration * RATE))
+        caption = f"Above: events. Below: their tokens in order; each may be said within {tolerance} frames of its own."
+        drawn = hinted_drawn(clip, tokens, token_names(corpus.classes), RATE, tolerance)
+        alt = f"{len(clip.strong)} events of a recording are spelled by {len(tokens)} tokens. {caption}"
+        return show(drawn, alt=alt, caption=f"{caption} A generated recording.")
 
     def curves(self) -> Shown:
         """Fig. 2: training loss and token error rates against epochs, a line for each feature."""
