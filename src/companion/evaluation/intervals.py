@@ -89,7 +89,7 @@ def mean_interval(
         DataError: The arrays do not belong together, or a score is out of bounds.
 
     >>> found = mean_interval([1, 1, 1, 0] * 25, Units(range(100)))
-    >>> found.value, round(found.low, 3), round(found.high, 3)
+    >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
     (0.75, 0.654, 0.826)
     """
     scale = Scale(bounds or ((-1.0, 1.0) if difference else (0.0, 1.0)))

@@ -158,6 +158,30 @@ def learning_curves(curves: pd.DataFrame, *, x: str, panels: Sequence[str], by: 
     return figure
 
 
+def how_long(curves: pd.DataFrame, most: int, *, by: str = "network") -> str:
+    """How long networks were trained, in words: steps of each name, and how many were stopped by the bound.
+
+    Args:
+        curves: One line an epoch, with ``seed``, ``epoch`` and ``steps``.
+        most: Epochs at most.
+        by: Column that names the networks.
+
+    >>> curves = pd.DataFrame({"network": "N", "seed": [0, 0, 1], "epoch": [1, 2, 1], "steps": [10, 20, 10]})
+    >>> how_long(curves, 2)
+    'Steps: N 10 to 20. 1 of 2 networks was stopped by the bound of 2 passes, the others by their validation.'
+    """
+    ends = curves.groupby([by, "seed"], sort=False)[["epoch", "steps"]].max()
+    spans = ends["steps"].groupby(by, sort=False).agg(["min", "max"])
+    said = ", ".join(
+        f"{name} {low:,}" if low == high else f"{name} {low:,} to {high:,}" for name, low, high in spans.itertuples()
+    )
+    stopped = int((ends["epoch"] >= most).sum())
+    verb = "was" if stopped == 1 else "were"
+    others = ", the others by their validation" if 0 < stopped < len(ends) else ""
+    count = f"{stopped} of {len(ends)}" if stopped else "None"
+    return f"Steps: {said}. {count} networks {verb} stopped by the bound of {most} passes{others}."
+
+
 def status_bars(counts: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     """Published rows of each paper by status.
 

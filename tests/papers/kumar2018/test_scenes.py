@@ -229,6 +229,7 @@ def test_the_lowest_scene_has_an_upper_end_that_holds_for_all_together(made, row
     assert line["ci_low"] == pytest.approx(100 * min(one.low for one in plain))
     assert line["ci_high"] == pytest.approx(100 * min(one.high for one in joint))
     assert line["ci_high"] > 100 * min(one.high for one in plain), "more doubt for five scenes than for one"
+    assert line["n_recordings"] == plain[0].n_recordings, "recordings of several scenes are not added up"
 
 
 def test_bed_groups_by_hand():

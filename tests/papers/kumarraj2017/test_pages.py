@@ -53,8 +53,13 @@ def test_how_far_networks_came_is_their_best_pass(page):
         "epoch": [1, 2, 3],
         "loss": [3.0, 2.0, 1.0],
         "MAP": [0.2, 0.6, 0.5],
+        "steps": [10, 20, 30],
     }
-    assert "US WLER up to 0.600" in page(curves=curves).learning().markdown
+    made = page(curves=curves)
+    made.evidence.run.provenance["settings"] = {"training": {"epochs": 3}}
+    said = made.learning().markdown
+    assert "US WLER up to 0.600" in said
+    assert "Steps: US WLER 30. 1 of 1 networks was stopped by the bound of 3 passes." in said
 
 
 def test_classes_that_stand_in_are_said_to(page):

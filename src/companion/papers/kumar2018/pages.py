@@ -14,16 +14,20 @@ from companion.models.description import layer_table
 from companion.models.weak_cnn import WeakCNN
 from companion.papers.kumar2018 import architecture, speed
 from companion.report import classes, page
-from companion.report.figures import confusion_grid, learning_curves, tsne_scatter
-from companion.report.page import confusion_counts, stacked
+from companion.report.figures import confusion_grid, how_long, learning_curves, tsne_scatter
+from companion.report.page import NOTHING, confusion_counts, stacked
 from companion.report.players import Example, listen
 from companion.report.shown import Shown, folded
 from companion.report.style import show
+from companion.report.symbols import as_html
 from companion.report.tables import plain_table
 from companion.results.run import Run
 from companion.transfer import METHODS
 
 N_S_CELL = "source | N_S | F1 max | LIBLINEAR | run 0"
+APART = "Table2 right, without clips by authors of the source"
+"""Item of the rows on clips whose authors recorded nothing of the source."""
+
 EXAMPLES = 1
 """Recordings drawn or played of each kind."""
 
@@ -73,7 +77,9 @@ class Page(page.Page):
         words = ", ".join(f"{name} up to {value:.3f}" for name, value in best.items())
         alt = f"Training loss and validation MAP over training steps: {words}."
         figure = learning_curves(curves, x="steps", panels=["loss", "MAP"], by="network")
-        return folded("How the networks learn", show(figure, alt=alt, caption=f"{self.evidence.heading}; {words}"))
+        long = how_long(curves, int(self.evidence.run.provenance["settings"]["source"]["epochs"]))
+        caption = f"{self.evidence.heading}; {words}. {long}"
+        return folded("How the networks learn", show(figure, alt=alt, caption=caption))
 
     def class_ap(self) -> Shown:
         """AP of every class under both networks."""
@@ -185,6 +191,21 @@ class Page(page.Page):
         figure = learning_curves(kept, x="epoch", panels=["loss", "accuracy"], by="method")
         alt = "Training loss and accuracy of Methods I, II and III over the epochs, mean and range of folds and seeds."
         return folded("How the adaptation learns", show(figure, alt=alt, caption=self.evidence.heading))
+
+    def authors_apart(self) -> Shown:
+        """How many clips of the target are by people who also recorded some of the source, and what is left without."""
+        rows = self.evidence.run.rows
+        kept = rows[(rows["row"] == "N_S") & (rows["column"] == "F1 max")].set_index("item")
+        if APART not in kept.index:
+            return NOTHING
+        whole, apart = kept.loc["Table2 right"], kept.loc[APART]
+        n_clips, n_by_them = whole["n_clips"], whole["n_clips"] - apart["n_clips"]
+        words = (
+            f"{n_by_them:.0f} of the {n_clips:.0f} clips were recorded by people who also recorded some of the source. "
+            f"Without these F1 max of N_S is right in {_level(apart)} of clips, "
+            f"with them in {_level(whole)}."
+        )
+        return Shown(f"<p>{as_html(words)}</p>", words)
 
     def source(self) -> Shown:
         """How the source task was learned."""
@@ -346,3 +367,7 @@ def _relations(run: Run, network: str, score: str) -> pd.DataFrame:
     table = run.table("relations")
     kept = table[(table["network"] == network) & (table["score"] == score)]
     return kept if "probability" in kept else kept.assign(probability=float("nan"))
+
+
+def _level(row: pd.Series) -> str:
+    return f"{row['value']:.1f} % [{row['ci_low']:.1f}, {row['ci_high']:.1f}]"

@@ -4,7 +4,7 @@ Sound events to scenes is another task, not only another corpus. The published c
 baseline, the same network untrained, statistics of the log-mel, and loudness alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +14,9 @@ import numpy as np
 from companion.datasets.base import Dataset
 from companion.datasets.dcase2016_lists import TABLE_3
 from companion.datasets.extraction import extract_corpus
+from companion.evaluation.extremes import lowest
 from companion.evaluation.influence import Linearised
-from companion.evaluation.intervals import Interval, interval, ratio_interval
+from companion.evaluation.intervals import interval, ratio_interval
 from companion.experiment import Experiment, Findings, Task
 from companion.features import TUT_MFCC
 from companion.papers.kumar2018 import tagging
@@ -176,23 +177,9 @@ def upper(table: Table) -> None:
             gain = table.correct[BEST].astype(float) - table.correct[BASELINE]
             gains[scene] = table.linearised(gain, kept)
     table.rows.add(
-        "Prose", "lowest of all scenes", f"{best} - {column}", POINTS, lowest(list(gains.values())),
+        "Prose", "lowest of all scenes", f"{best} - {column}", POINTS, lowest(list(gains.values()), bounds=(-1.0, 1.0)),
         f"the lowest is {min(gains, key=lambda name: float(gains[name].by_seed.mean()))}", scale=100,
     )  # fmt: skip
-
-
-def lowest(gains: Sequence[Linearised]) -> Interval:
-    """Interval of the lowest of several differences, whichever it is.
-
-    Its upper end is the lowest of their upper ends, each at a level that holds for all together (Bonferroni); its lower
-    end is the lowest of their plain lower ends.
-    """
-    bounds, level = (-1.0, 1.0), 1 - 0.05 / len(gains)
-    plain = [interval(gain, bounds=bounds) for gain in gains]
-    joint = [interval(gain, bounds=bounds, level=level) for gain in gains]
-    n_clips, n_recordings = (sum(getattr(one, name) for one in plain) for name in ("n_clips", "n_recordings"))
-    low, high = min(one.low for one in plain), min(one.high for one in joint)
-    return Interval(min(one.value for one in plain), low, high, n_clips, n_recordings, plain[0].n_seeds)
 
 
 def bed_groups(table: Table, cells: Cells) -> None:

@@ -14,7 +14,7 @@ from companion.papers.kumarraj2017.scan import EXAMPLE
 from companion.papers.kumarraj2017.tables import MAP, SLAT, TABLES, TRAINED, US
 from companion.papers.kumarraj2017.tables import WLER as WHOLE
 from companion.report import classes, page
-from companion.report.figures import learning_curves
+from companion.report.figures import how_long, learning_curves
 from companion.report.page import NOTHING, stacked
 from companion.report.players import Example, listen
 from companion.report.shown import Shown, escape, folded
@@ -208,7 +208,9 @@ class Page(page.Page):
         words = ", ".join(f"{name} up to {value:.3f}" for name, value in best.items())
         figure = learning_curves(curves, x="epoch", panels=["loss", "MAP"], by="network")
         alt = f"Training loss and validation MAP over passes: {words}."
-        return folded("How the networks learn", show(figure, alt=alt, caption=f"{self.evidence.heading}; {words}"))
+        long = how_long(curves, int(self.evidence.run.provenance["settings"]["training"]["epochs"]))
+        caption = f"{self.evidence.heading}; {words}. {long}"
+        return folded("How the networks learn", show(figure, alt=alt, caption=caption))
 
     def sizes(self) -> Shown:
         """Recordings of every corpus and split, folded."""

@@ -1,0 +1,46 @@
+"""What the pages of this paper say is what the run holds."""
+
+import pandas as pd
+import pytest
+
+from companion.papers.kumar2018 import pages, tagging
+from companion.report.evidence import columns
+
+PAPER = "Kumar2018"
+
+
+@pytest.fixture
+def page(make_run):
+    """A page that is answered by a run of these lines and tables."""
+
+    def made(*lines, **tables):
+        one = object.__new__(pages.Page)
+        one.experiment, one.paper = tagging.experiment, PAPER
+        run = make_run("esc50", lines, {name: pd.DataFrame(table) for name, table in tables.items()})
+        one.evidence = columns({"esc50": run}, None)[0]
+        return one
+
+    return made
+
+
+def test_clips_by_authors_of_the_source_are_counted_and_left_out(page):
+    made = page(
+        (PAPER, "Table2 right", "N_S", "F1 max", "accuracy %", 90.0, 85.0, 95.0),
+        (PAPER, pages.APART, "N_S", "F1 max", "accuracy %", 91.0, 84.0, 96.0),
+    )
+    made.evidence.run.rows["n_clips"] = [400, 238]
+    said = made.authors_apart().markdown
+    assert said.startswith("162 of the 400 clips were recorded by people who also recorded some of the source.")
+    assert "Without these F1 max of N_S is right in 91.0 % [84.0, 96.0] of clips, with them in 90.0 %" in said
+    assert page().authors_apart().html == ""
+
+
+def test_a_page_says_which_networks_the_bound_stopped(page):
+    curves = {
+        "shown": ["recordings", "recordings", "segments"], "seed": 0, "epoch": [1, 2, 1], "steps": [10, 20, 12],
+        "loss": 1.0, "MAP": 0.5,
+    }  # fmt: skip
+    made = page(curves=curves)
+    made.evidence.run.provenance["settings"] = {"source": {"epochs": 2}}
+    said = made.learning().markdown
+    assert "Steps: shown recordings 20, shown segments 12. 1 of 2 networks was stopped by the bound of 2 passes" in said
