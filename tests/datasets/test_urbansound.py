@@ -75,12 +75,14 @@ def test_what_is_missing_damaged_or_empty_is_left_out_and_named(root):
     (data / "dog_bark" / "11.wav").unlink()
     (data / "siren" / "12.flac").write_bytes(b"no sound")
     soundfile.write(data / "gun_shot" / "14.wav", np.zeros(0), 22050)
+    soundfile.write(data / "gun_shot" / "nobody-listed.wav", np.zeros(9), 22050)
     corpus = UrbanSound(root)
     assert set(corpus.excluded) == {"11", "12", "14"}
     assert "no audio" in corpus.excluded["11"]
     assert {clip.id for clip in corpus.clips} == {"13", "15", "16"}
     found = corpus.validate()
     assert found.missing == ("11",)
+    assert found.extra == ("nobody-listed.wav",)
     assert set(found.damaged) == {"12", "14"}
     assert not found.ok
 

@@ -127,7 +127,7 @@ class UrbanSound(Dataset):
         return files_digest(self.path(clip) for clip in self.clips)
 
     def validate(self) -> Validation:
-        """Decode every recording, and say what is missing or damaged."""
+        """Decode every recording, and say what is missing, unlisted or damaged."""
         damaged = {name: why for name, why in self.excluded.items() if name in self._paths}
         for clip in self.clips:
             try:
@@ -135,7 +135,9 @@ class UrbanSound(Dataset):
             except AudioError as error:
                 damaged[clip.id] = error.problem
         missing = tuple(sorted(self.excluded.keys() - damaged.keys()))
-        return Validation(len(self.clips) + len(self.excluded), missing, (), damaged)
+        sounds = (path for path in self.folder.glob("*/*") if path.suffix in SUFFIXES)
+        unlisted = tuple(sorted(path.name for path in sounds if not path.with_suffix(".csv").is_file()))
+        return Validation(len(self.clips) + len(self.excluded), missing, unlisted, damaged)
 
 
 def read_folds(path: Path) -> dict[str, int]:
