@@ -2,6 +2,7 @@
 
 from itertools import permutations, product
 
+import jiwer
 import numpy as np
 import pytest
 
@@ -54,6 +55,15 @@ def test_errors_are_the_edit_distance_and_tell_the_difference_in_length():
     found = token_errors([true for true, _ in pairs], [said for _, said in pairs])
     assert found.errors.tolist() == [distance(true, said) for true, said in pairs]
     assert (found.insertions - found.deletions).tolist() == [len(said) - len(true) for true, said in pairs]
+
+
+def test_kinds_of_errors_are_those_that_speech_recognition_counts():
+    pairs = [(true, said) for true, said in random_pairs(100) if len(true)]
+    found = token_errors([true for true, _ in pairs], [said for _, said in pairs])
+    kinds = zip(found.substitutions, found.deletions, found.insertions, strict=True)
+    for (true, said), counted in zip(pairs, kinds, strict=True):
+        other = jiwer.process_words(" ".join(map(str, true)), " ".join(map(str, said)))
+        assert counted == (other.substitutions, other.deletions, other.insertions)
 
 
 def test_exchanged_sides_exchange_deletions_and_insertions():
