@@ -12,7 +12,7 @@ import torch
 from companion.audio import Audio, save
 from companion.datasets.base import Clip, Event
 from companion.datasets.synthetic.sequences import SyntheticSequences
-from companion.errors import DataError
+from companion.errors import DataError, ParameterError
 from companion.evaluation.activity import activity
 from companion.evaluation.token_errors import token_errors
 from companion.evaluation.units import Units
@@ -632,6 +632,30 @@ def test_noiseme_is_read_from_its_lists_and_no_other_corpus_is_taken_for_it(tmp_
     (folder / "test.tsv").write_text(lines.replace("cheer", "dog"))
     with pytest.raises(DataError, match="unknown class 'dog'"):
         ctc.corpus(settings, 0, tmp_path)
+
+
+def test_the_chapter_runs_on_anybodys_lists(tmp_path, monkeypatch):
+    """A folder in DESED's layout, with two classes that no list of this project has; recordings of two lengths."""
+    monkeypatch.setenv("COMPANION_CACHE", str(tmp_path / "cache"))
+    made, folder = corpus_of(), tmp_path / "mine"
+    for part, fold in learning.SPLITS.items():
+        lines = ["filename\tonset\toffset\tevent_label"]
+        for number, clip in enumerate(one for one in made.clips if one.fold == fold):
+            audio, name = made.audio(clip), f"{part}-{number}.wav"
+            end = len(audio.samples) - number * 22_050
+            save(folder / "audio" / name, Audio(audio.samples[:end], audio.sample_rate))
+            events = [event for event in clip.strong if event.offset < end / audio.sample_rate]
+            lines += [f"{name}\t{e.onset:.3f}\t{e.offset:.3f}\tmy {e.label}" for e in events]
+        (folder / f"{part}.tsv").write_text("\n".join(lines) + "\n")
+    settings = {
+        "corpus": "files", "files": "mine", "classes": (), "features": ("low-level",), "framewise": (),
+        "pretrained": (), "network": {"units": 4, "low_level_epochs": 1},
+    }  # fmt: skip
+    run = ctc.run("demo", data=str(tmp_path), settings=settings)
+    assert run.provenance["data"].startswith("mine: 8 recordings")
+    assert set(run.table("spelled")["class"]) <= {"my bark", "my drum"}
+    with pytest.raises(ParameterError, match="files=FOLDER"):
+        ctc.run("demo", data=str(tmp_path), settings={**settings, "files": ""})
 
 
 def test_short_recordings_have_a_frame_for_each_tenth_of_a_second():

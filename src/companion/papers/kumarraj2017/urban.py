@@ -1,7 +1,7 @@
 """Weak labels as weak or as strong: Tables I and II of Kumar, Raj 2017.
 
 Networks learn from recordings that were labelled with care, or as a search engine would, and are tested on recordings
-of both kinds. WLER and SLAT have the same layers, weights at the start, recordings, passes over them and seeds.
+of both kinds. WLER and SLAT have the same layers, weights at the start, recordings, seeds, and rule for when to stop.
 """
 
 from collections.abc import Mapping, Sequence

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from companion.datasets.base import Dataset
+from companion.errors import ParameterError
 from companion.evaluation.influence import Linearised
 from companion.evaluation.intervals import interval
 from companion.evaluation.strong_labels import Event
@@ -70,8 +71,11 @@ class CtcSettings(Settings):
     """Settings of one profile.
 
     Args:
-        corpus: Polyphonic recordings made from ``esc50``, of the ``synthetic`` world, or ``noiseme`` itself.
-        classes: Of the synthetic corpus.
+        corpus: Polyphonic recordings made from ``esc50``, of the ``synthetic`` world, ``noiseme`` itself, or ``files``:
+            any others with strong labels.
+        files: Of the last, a folder of the data folder: lists ``train.tsv``, ``validation.tsv`` and ``test.tsv`` with
+            the columns filename, onset, offset and event_label, as DESED has them, and the folder ``audio``.
+        classes: Of the synthetic corpus, or of files; empty for all that the lists name.
         sizes: Recordings of training, validation and test that are made.
         duration: Seconds of each.
         features: What is compared: ``low-level``, a layer of SoundNet such as ``conv5``, or a row of Table 4 without
@@ -89,7 +93,8 @@ class CtcSettings(Settings):
         n_other_seeds: The same of ``others`` and of each technique.
     """
 
-    corpus: Literal["esc50", "synthetic", "noiseme"] = "esc50"
+    corpus: Literal["esc50", "synthetic", "noiseme", "files"] = "esc50"
+    files: str = ""
     classes: tuple[str, ...] = ()
     sizes: tuple[int, int, int] = (90, 30, 30)
     duration: float = 50.0
@@ -169,12 +174,16 @@ def corpus(settings: CtcSettings, seed: int, data: Path) -> Dataset:
         from companion.datasets.synthetic.sequences import SyntheticSequences
 
         return SyntheticSequences(seed, classes=settings.classes, sizes=sizes, duration=settings.duration)
-    if settings.corpus == "noiseme":
+    if settings.corpus in ("noiseme", "files"):
         from companion.datasets.strong_tsv import Split, StrongFiles
 
-        folder = data / "noiseme"
-        splits = {part: Split(folder / f"{part}.tsv", folder / "audio") for part in SPLITS}
-        return StrongFiles(splits, NOISEME, name="noiseme", citation="Burger, Jin, Schulam, Metze 2012, CMU-LTI-12-07")
+        official = settings.corpus == "noiseme"
+        name, classes = ("noiseme", NOISEME) if official else (settings.files, settings.classes or None)
+        if not name:
+            raise ParameterError("no folder of files", expected="its name", repair="--set files=FOLDER")
+        splits = {part: Split(data / name / f"{part}.tsv", data / name / "audio") for part in SPLITS}
+        citation = "Burger, Jin, Schulam, Metze 2012, CMU-LTI-12-07" if official else ""
+        return StrongFiles(splits, classes, name=name, citation=citation)
     from companion.checkout import event_table
     from companion.datasets.esc50 import ESC50
     from companion.datasets.esc50_sequences import sequences
