@@ -8,7 +8,7 @@ the share of nominal 95 % intervals that cover the truth, in per cent, for this 
 recordings (clips of several recordings: products of gamma weights), and for clips taken as independent.
 
 Memberships: 360 restaged scenes and 400 clips of ESC-10, with the recordings and authors of the event table; one scene
-and one class of these; 1000 mixtures of three recordings or fewer (`mixtures.csv`).
+and one class of these; the 600 test mixtures of the tagging networks (`mixtures.csv`).
 """
 
 import argparse
