@@ -205,7 +205,7 @@ class Page(page.Page):
             f"Without these F1 max of N_S is right in {_level(apart)} of clips, "
             f"with them in {_level(whole)}."
         )
-        return Shown(f"<p>{as_html(words)}</p>", words)
+        return folded("Clips by people who also recorded some of the source", Shown(f"<p>{as_html(words)}</p>", words))
 
     def source(self) -> Shown:
         """How the source task was learned."""

@@ -206,7 +206,7 @@ def hinted_drawn(clip: Clip, tokens: Tokens, names: Sequence[str], rate: float, 
     """
     classes = sorted({event.label for event in clip.strong})
     ratio = (len(classes), max(len(tokens), 1))
-    figure, (above, below) = axes_grid(2, 1, 7.6, 0.6 + 0.16 * sum(ratio), sharex=True, height_ratios=ratio)
+    figure, (above, below) = axes_grid(2, 1, 7.6, 0.5 + 0.13 * sum(ratio), sharex=True, height_ratios=ratio)
     for event in clip.strong:
         above.broken_barh([(event.onset, event.offset - event.onset)], (classes.index(event.label) - 0.35, 0.7),
                           color=BLUE)  # fmt: skip
