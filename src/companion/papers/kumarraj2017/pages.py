@@ -169,7 +169,7 @@ class Page(page.Page):
 
     def scales(self) -> Shown:
         """What several window lengths add, folded."""
-        words = "Trained on all, trained on all and heard in one, or trained on one with at most as many steps; one seed."
+        words = "Trained on all; on all and heard in one; on one alone, with at most as many steps. One seed."
         table = self.table("Gain of scales", "All four against each alone")
         return folded("What several window lengths add", Shown(f"<p>{words}</p>", words) + table)
 
