@@ -56,7 +56,7 @@ def run_of(make_run, settings, profile="esc50"):
 
 def test_what_differs_from_the_paper_is_listed_with_its_meaning(make_run):
     shown = departures(run_of(make_run, PROFILES["esc50"]), PROFILES).markdown
-    assert "4 of 5 settings differ from the paper" in shown
+    assert "4 of 5 settings differ from the paper's profile" in shown
     assert "| network.width | 0.5 | 1 | How large it is. |" in shown
     assert "| network.lr | 0.001 | 0.003 | Rate. |" in shown
     assert "| lengths | 2, 4.5 | – | Seconds. |" in shown
@@ -71,7 +71,7 @@ def test_without_a_papers_profile_defaults_take_its_place(make_run):
 
 def test_the_papers_own_run_departs_from_nothing(make_run):
     shown = departures(run_of(make_run, PROFILES["paper"], "paper"), PROFILES).markdown
-    assert shown == "Every setting is the paper's own."
+    assert shown == "Every setting is that of the paper's profile."
 
 
 def test_settings_of_an_earlier_commit_are_shown_as_they_were():

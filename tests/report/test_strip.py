@@ -29,6 +29,16 @@ def test_the_strip_holds_everything(run):
     assert "with changes" not in shown.html
 
 
+def test_the_strip_says_how_it_was_computed_and_what_the_parts_took(run):
+    """A part that several steps used counts once."""
+    part = {"key": "a", "seconds": 3000.0}
+    parts = [part, part, {"key": "b", "seconds": 600.0}]
+    said = {"precision": "bf16-mixed", "threads": 1, "device": "cpu: x", "parts": parts}
+    shown = what_was_run(replace(run, provenance={**run.provenance, **said})).markdown
+    assert "cpu: x, bf16-mixed, 1 thread" in shown
+    assert "2 h 3 min; its 2 parts 1 h 0 min" in shown
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [({"dirty": True}, "0123456789, with changes"), ({"commit": "", "dirty": True}, "not under git, with changes")],

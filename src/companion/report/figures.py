@@ -176,10 +176,10 @@ def how_long(curves: pd.DataFrame, most: int, *, by: str = "network") -> str:
         f"{name} {low:,}" if low == high else f"{name} {low:,} to {high:,}" for name, low, high in spans.itertuples()
     )
     stopped = int((ends["epoch"] >= most).sum())
-    verb = "was" if stopped == 1 else "were"
+    verb = "networks were" if stopped > 1 else "networks was"
     others = ", the others by their validation" if 0 < stopped < len(ends) else ""
-    count = f"{stopped} of {len(ends)}" if stopped else "None"
-    return f"Steps: {said}. {count} networks {verb} stopped by the bound of {most} passes{others}."
+    count = f"{stopped} of {len(ends)} {verb}" if stopped else "No network was"
+    return f"Steps: {said}. {count} stopped by the bound of {most} passes{others}."
 
 
 def status_bars(counts: pd.DataFrame, names: Mapping[str, str]) -> Figure:

@@ -44,12 +44,17 @@ def departures(run: Run, profiles: Mapping[str, BaseModel]) -> Shown:
     found = list(settings_of(type(any_profile), given, known.model_dump(mode="json") if known else {}))
     apart = [one for one in found if one.here != one.other]
     if not apart or run.profile == PAPER:
-        words = "Every setting is the paper's own." if known else "Every setting is the default."
+        words = "Every setting is that of the paper's profile." if known else "Every setting is the default."
         return Shown(f"<p>{escape(words)}</p>", words)
     other = "the paper's profile" if known else "default, the paper's where it states one"
     lines = [{"setting": one.name, "this run": value_words(one.here), other: value_words(one.other),
               "what it is": one.meaning} for one in apart]  # fmt: skip
-    words = f"{len(apart)} of {len(found)} settings differ from {'the paper' if known else 'the defaults'}"
+    words = f"{len(apart)} of {len(found)} settings differ from "
+    words += (
+        "the paper's profile, which holds a choice of this book where the paper states none"
+        if known
+        else "the defaults"
+    )
     return plain_table(pd.DataFrame(lines), words)
 
 

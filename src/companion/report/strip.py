@@ -33,12 +33,25 @@ def _facts(provenance: Mapping[str, Any]) -> dict[str, str]:
         "profile": f"{provenance['profile']}: {PROFILES[provenance['profile']].description}",
         "data": f"{provenance['data']}; {provenance['n_recordings']} distinct recordings",
         "seeds": ", ".join(str(seed) for seed in provenance["seeds"]),
-        "device": provenance["device"],
+        "device": ", ".join([provenance["device"], *computed_in(provenance)]),
         "commit": (provenance["commit"][:10] or "not under git") + state,
         "versions": ", ".join(f"{name} {known[name]}" for name in _MAIN_VERSIONS if name in known),
         "date": provenance["date"].replace("T", " ").replace("+00:00", " UTC"),
-        "time": duration(provenance["wall_time_s"]),
+        "time": duration(provenance["wall_time_s"]) + of_parts(provenance),
     }
+
+
+def computed_in(provenance: Mapping[str, Any]) -> list[str]:
+    """Precision and threads, where a run noted them."""
+    threads = provenance.get("threads")
+    said = [str(provenance["precision"])] if provenance.get("precision") else []
+    return said + ([f"{threads} thread{'' if threads == 1 else 's'}"] if threads else [])
+
+
+def of_parts(provenance: Mapping[str, Any]) -> str:
+    """What the parts of a run took, most of which were made before it, as a further clause; empty without any."""
+    parts = {part["key"]: float(part["seconds"]) for part in provenance["parts"] if "seconds" in part}
+    return f"; its {len(parts)} parts {duration(sum(parts.values()))}" if parts else ""
 
 
 def duration(seconds: float) -> str:

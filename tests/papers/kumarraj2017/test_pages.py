@@ -111,3 +111,24 @@ def test_the_recording_to_hear_is_the_one_that_its_event_fills_least():
     held = int((shares > 0).sum())
     assert 0 < held < len(starts)
     assert f"each of {len(starts)} segments; {held} hold any of it" in found.words
+
+
+def test_how_many_comparisons_wler_wins_and_where_printed_gains_lie(page):
+    gains = {("US test", "US"): (0.1, 0.0, 0.2), ("US test", "YT"): (-0.1, -0.2, 0.0),
+             ("AudioSet test", "US"): (-0.1, -0.2, 0.0), ("AudioSet test", "YT"): (-0.1, -0.2, 0.115)}  # fmt: skip
+    made = page(*[
+        (PAPER, f"Paired, {test}", "MAP", f"{trained} WLER - {trained} SLAT", "AP difference", *gain)
+        for (test, trained), gain in gains.items()
+    ], (PAPER, "Paired, US test", "MAP", "US WLER - YT WLER", "AP difference", 0.3, 0.2, 0.4))  # fmt: skip
+    said = made.in_short().markdown
+    assert said.startswith("WLER is ahead in 1 of 4 comparisons of MAP;")  # 12.3, 7.3 and 11.3 points are printed
+    assert "of three published gains 2 lie within the interval found here." in said
+
+
+def test_chance_is_the_share_of_recordings_that_hold_a_class(page):
+    table = {"class": ["dog", "siren"] * 2, "trained": ["US"] * 2 + ["YT"] * 2, "positives": [30, 10, 1, 1],
+             "test": "US test"}  # fmt: skip
+    made = page((PAPER, "Paired, US test", "MAP", "US WLER - US SLAT", "AP difference", 0.1, 0.0, 0.2),
+                (PAPER, "Controls", "untrained", "US test", "AP", 0.1, 0.0, 0.2), class_ap=table)  # fmt: skip
+    made.evidence.run.rows["n_clips"] = 200
+    assert "A ranking by chance has this MAP: US test 0.100." in made.controls().markdown

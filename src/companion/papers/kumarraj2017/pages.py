@@ -20,6 +20,7 @@ from companion.report.players import Example, listen
 from companion.report.shown import Shown, escape, folded
 from companion.report.style import BLUE, VERMILION, axes_grid, show, styled
 from companion.report.tables import plain_table
+from companion.results.criteria import load_criteria
 
 GAIN = f"{US} {WHOLE} - {US} {SLAT}"
 """The difference that the paper is about, of networks trained with care."""
@@ -161,7 +162,36 @@ class Page(page.Page):
 
     def controls(self) -> Shown:
         """What is scored without training and without listening, folded."""
-        return folded("Without training, and without listening", self.table("Controls"))
+        table = self.evidence.run.table("class_ap")
+        chance = table[table["trained"] == US].groupby("test", sort=False)["positives"].mean()
+        counts = {test: int(self._maps(test)["n_clips"].iloc[0]) for test in chance.index}
+        said = ", ".join(f"{test} {positives / counts[test]:.3f}" for test, positives in chance.items())
+        words = f"A ranking by chance has this MAP: {said}."
+        return folded(
+            "Without training, and without listening", self.table("Controls") + Shown(f"<p>{words}</p>", words)
+        )
+
+    def in_short(self) -> Shown:
+        """In how many of the four comparisons WLER is ahead, and where the published sizes lie."""
+        gains = pd.concat([self._maps(test) for test in ("US test", "AudioSet test")])
+        gains = gains[gains["column"].isin(SHOWN_BY_SHARE)]
+        ahead = int((gains["value"] > 0).sum())
+        printed = {"C305": ("US test", GAIN), "C306": ("US test", f"{YT} {WHOLE} - {YT} {SLAT}"),
+                   "C307": ("AudioSet test", f"{YT} {WHOLE} - {YT} {SLAT}")}  # fmt: skip
+        criteria, inside = load_criteria(), 0
+        for name, (test, column) in printed.items():
+            (row,) = gains[(gains["item"] == f"Paired, {test}") & (gains["column"] == column)].itertuples()
+            inside += row.ci_low <= criteria[name].claimed <= row.ci_high
+        words = (
+            f"WLER is ahead in {ahead} of {len(gains)} comparisons of MAP; of three published gains {inside or 'none'} "
+        )
+        words += f"lie{'s' if inside == 1 else ''} within the interval found here."
+        return Shown(f"<p>{words}</p>", words)
+
+    def _maps(self, test: str) -> pd.DataFrame:
+        """Differences of MAP on one test."""
+        rows = self.evidence.run.rows
+        return rows[(rows["item"] == f"Paired, {test}") & (rows["row"] == MAP)]
 
     def wild(self) -> Shown:
         """Table II, folded: what is claimed of it stands among the claims."""

@@ -104,13 +104,13 @@ PROFILES: Mapping[str, UrbanSettings] = {
     ),
     # Fixed before any test recording was scored. An eighth of the filters, 240 recordings for each training, and
     # training until ten passes bring no better validation. Levels are centred and scaled, for with levels as they are
-    # the zeros around a recording are its loudest sound. Rate, size of a batch (open in the paper) and dropout were
-    # chosen by WLER's MAP on the validation recordings of the tables, with the weights of seed 0, and hold for SLAT as
-    # they are. For the first passes WLER learns nothing, then all at once; what differs is when. After nine passes it
-    # had 0.39 as below, 0.27 with batches of 8 at a rate of 0.01 (0.42 after twelve), 0.28 with these at half the rate;
-    # a dropout of 0.1 at twice that rate gave 0.20 after twelve, one of 0.2 gave 0.31 after fifteen, with batches of 2
-    # or 4 less than 0.20 after six. The published dropout was tried on recordings of 2 s in one scale, drawn for that
-    # alone: 0.17 after 400 steps, where 0.2 gave 0.51.
+    # the zeros around a recording are louder than nearly all of it. Rate, size of a batch (open in the paper) and
+    # dropout were chosen by WLER's MAP on the validation recordings of the tables, with the weights of seed 0, and hold
+    # for SLAT as they are. For the first passes WLER learns nothing, then all at once; what differs is when. After nine
+    # passes it had 0.39 as below, 0.27 with batches of 8 at a rate of 0.01 (0.42 after twelve), 0.28 with these at half
+    # the rate; a dropout of 0.1 at twice that rate gave 0.20 after twelve, one of 0.2 gave 0.31 after fifteen, with
+    # batches of 2 or 4 less than 0.20 after six. The published dropout was tried on recordings of 2 s in one scale,
+    # drawn for that alone: 0.17 after 400 steps, where 0.2 gave 0.51.
     "esc50": UrbanSettings(
         sounds=SoundSettings(
             name="esc50",
