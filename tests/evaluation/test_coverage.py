@@ -100,6 +100,14 @@ def test_every_effect_on_every_membership(script, designs):
     assert not [line for line in out if not 0.915 <= line[0] <= 0.985]  # the promise, and chance in 1000 draws
 
 
+def test_means_of_average_precision_where_backgrounds_are_shared_that_no_interval_counts():
+    """Recordings of Kumar and Raj's chapter; were backgrounds to tie test recordings together, too few were covered."""
+    script = load("tagging_coverage")
+    found = script.coverage("shares", script.EFFECTS["bed"], 250)
+    for measure in ("AP", "AUC"):
+        assert_calibrated(found[f"{measure} of 10"], 250)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("membership", ["mixtures", "shares"])
 def test_means_of_average_precision_and_of_auc(membership):
