@@ -66,7 +66,7 @@ def frames_drawn(layers: Mapping[str, Frames], seconds: float) -> Figure:
         layers: By name, the lowest first.
         seconds: Length of the clip.
     """
-    figure, (axis,) = axes_grid(1, 1, 7.6, 2.6)
+    figure, (axis,) = axes_grid(1, 1, 7.6, 0.6 + 0.25 * len(layers))
     for height, layer in enumerate(layers.values()):
         axis.vlines(layer.times, height - 0.3, height + 0.3, color=BLACK, linewidth=0.6)
         words = f"none: needs {layer.needs:.1f} s"
@@ -171,7 +171,7 @@ def transition_drawn(layers: Mapping[str, pd.DataFrame]) -> Figure:
         layers: By network and layer, in reading order, three in a row, the table that holds it: ``seconds`` from the
             join, ``unit``, and a column for the layer.
     """
-    figure, axes = axes_grid(-(-len(layers) // 3), 3, 7.6, 4.2, sharex=True)
+    figure, axes = axes_grid(-(-len(layers) // 3), 3, 7.6, 3.7, sharex=True)
     for axis, (name, table) in zip(axes, layers.items(), strict=True):
         layer = name.split()[1]
         grid = table.pivot(index="unit", columns="seconds", values=layer)
