@@ -119,7 +119,8 @@ def claims(scorecard: pd.DataFrame) -> Shown:
         }
         for row in kept.to_dict("records")
     ]
-    return text_table(lines, f"Claims of the papers: {_grounds(kept['status'])}")
+    table = text_table(lines, f"Claims of the papers: {_grounds(kept['status'])}")
+    return Shown(f'<div class="companion-claims">{table.html}</div>', table.markdown)
 
 
 def _grounds(statuses: pd.Series) -> str:

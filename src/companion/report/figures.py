@@ -132,6 +132,10 @@ def tsne_scatter(panels: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+MOST_IN_A_ROW = 3
+"""Panels beside each other; with more of them, their words could not be read."""
+
+
 @styled
 def learning_curves(curves: pd.DataFrame, *, x: str, panels: Sequence[str], by: str = "") -> Figure:
     """Curves over epochs, one panel for each quantity; several of one name become their mean and range.
@@ -142,7 +146,9 @@ def learning_curves(curves: pd.DataFrame, *, x: str, panels: Sequence[str], by: 
         panels: Columns to draw, one panel each.
         by: Column that names the curve; empty for one curve.
     """
-    figure, axes = axes_grid(1, len(panels), 0.4 + 4.2 * len(panels), 3.4)
+    rows = 1 if len(panels) <= MOST_IN_A_ROW else 2
+    columns = -(-len(panels) // rows)
+    figure, axes = axes_grid(rows, columns, 0.4 + 4.2 * columns, 3.4 if rows == 1 else 5.4)
     names = list(dict.fromkeys(curves[by])) if by else [""]
     for axis, quantity in zip(axes, panels, strict=True):
         for name, look in zip(names, curve_styles(len(names)), strict=True):

@@ -6,6 +6,9 @@ from typing import Any
 from companion.report.shown import escape
 from companion.report.tables import number
 
+ROUNDING = 1e-12
+"""What is smaller came about by rounding."""
+
 _SHARES = ("MAUC", "MAP", "AUC", "AP")
 
 
@@ -29,6 +32,7 @@ def _claimed(row: dict[str, Any], value: float, low: float, high: float) -> str:
     """The number of a claim on the scale on which it is printed, with its unit, and how many of several hold."""
     start, factor, unit = _printed_scale(row["unit"], str(row["published"]))
     points, sign = "%" in unit or "points" in unit, "+" if "difference" in row["unit"] else ""
+    value, low, high = (0.0 if abs(end) < ROUNDING else end for end in (value, low, high))
     ends = [f"{(end - start) * factor:{sign}{'.1f' if points else '.3g'}}" for end in (value, low, high)]
     shown = ends[0] if math.isnan(low) else f"{ends[0]} [{ends[1]}, {ends[2]}]"
     several = f"{row['parts']} hold; the one that holds least " if row["parts"] else ""

@@ -127,3 +127,16 @@ def test_students_say_something_ten_times_a_second_and_the_recurrent_one_hears_e
     assert fields["SN-F and SN-R, pool5"] == fields["SN-F, fc3"] == 0.34
     assert fields["SN-R, gru3"] == 5.0
     assert len(shown["SoundNet, conv8"].times) == 0
+
+
+def test_errors_are_told_of_the_features_that_are_drawn_on_test_recordings(page):
+    errors = pd.DataFrame(
+        [("conv5", "test", 0, 10.0, 20.0, 5.0, 1.0), ("conv5", "test", 1, 12.0, 22.0, 7.0, 3.0),
+         ("conv5", "train", 0, 99.0, 99.0, 99.0, 99.0), ("SN-F fc2", "test", 0, 1.0, 1.0, 1.0, 50.0)],
+        columns=["feature", "split", "seed", "substitutions", "deletions", "insertions",
+                 "order of simultaneous boundaries"])  # fmt: skip
+    said = page(errors=errors, ctc_curves={"feature": ["conv5"]}).errors_in_short().markdown
+    assert said == (
+        "Of the true tokens of the test recordings, with conv5 21 % left out, 11 exchanged, 6 put in. "
+        "The order of simultaneous boundaries costs 2.0 points at most."
+    )

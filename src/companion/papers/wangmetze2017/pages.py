@@ -230,6 +230,22 @@ class Page(report_page.Page):
         )
         return show(drawn, alt=f"Token error rates after the last epoch: {said}.", caption=caption)
 
+    def errors_in_short(self) -> Shown:
+        """What the errors are with the features whose curves are drawn, in a sentence."""
+        table, drawn = self.evidence.run.table("errors"), self.evidence.run.table("ctc_curves")["feature"].unique()
+        means = table[table["split"] == "test"].drop(columns=["split", "seed"]).groupby("feature", sort=False).mean()
+        said = "; ".join(
+            f"with {feature} {means.at[feature, 'deletions']:.0f} % left out, {means.at[feature, 'substitutions']:.0f} "
+            f"exchanged, {means.at[feature, 'insertions']:.0f} put in"
+            for feature in drawn
+        )
+        most = means.loc[list(drawn), "order of simultaneous boundaries"].max()
+        words = (
+            f"Of the true tokens of the test recordings, {said}. The order of simultaneous boundaries costs {most:.1f} "
+        )
+        words += "points at most."
+        return Shown(f"<p>{escape(words)}</p>", words)
+
     def spelled(self) -> Shown:
         """What the boundaries of one test recording make of it; generated ones can be heard, too."""
         shown = drawn_events(self.evidence)
