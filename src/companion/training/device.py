@@ -41,7 +41,7 @@ def keep_freed_memory() -> bool:
     """Let the C library keep what a step frees for the next step, and not hand it back to the system each time.
 
     A step frees and asks for the same large tensors as the one before. glibc maps each of them anew, and every page of
-    it faults in again: on two processors that took half of the time of training (``benchmarks/memory.py``). What a
+    it faults in again, which takes up to two fifths of the time of training (``benchmarks/memory.py``). What a
     process once needed stays its own until it ends.
 
     Returns:
