@@ -140,3 +140,16 @@ def test_errors_are_told_of_the_features_that_are_drawn_on_test_recordings(page)
         "Of the true tokens of the test recordings, with conv5 21 % left out, 11 exchanged, 6 put in. "
         "The order of simultaneous boundaries costs 2.0 points at most."
     )
+
+
+def test_features_of_students_are_held_against_low_level_ones_here_and_in_print(page):
+    found = {
+        "Low-level (50-d, epoch 500)": 80.0,
+        "SoundNet conv5 256": 90.0,
+        "SN-F fc1 100": 81.0,
+        "SN-R gru3 200": 79.0,
+    }
+    made = page(*[("Wang2017", "Table4", row, "test", "TER %", value, 0.0, 99.0) for row, value in found.items()])
+    said = made.against_low_level().markdown
+    assert said.startswith("Of 2 features of SN-F and SN-R 1 err more here than low-level ones, in print 1.")
+    assert page().against_low_level().markdown == ""

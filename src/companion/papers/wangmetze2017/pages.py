@@ -1,5 +1,6 @@
 """What the pages of this paper show beyond what any page does."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from companion.features import NS_LOG_MEL, extract
 from companion.models.soundnet import SoundNet
 from companion.models.soundnet_variants import SNF
 from companion.papers.wangmetze2017.cells import Key
+from companion.papers.wangmetze2017.ctc import ROWS
 from companion.papers.wangmetze2017.drawings import (
     frames_drawn,
     hinted_drawn,
@@ -22,7 +24,7 @@ from companion.papers.wangmetze2017.drawings import (
     spelled_drawn,
     transition_drawn,
 )
-from companion.papers.wangmetze2017.frames import RATE, Grid
+from companion.papers.wangmetze2017.frames import LOW_LEVEL, RATE, Grid
 from companion.papers.wangmetze2017.layers import frames
 from companion.papers.wangmetze2017.learning import NetworkSettings as CtcNetwork
 from companion.papers.wangmetze2017.soundnet import PUBLISHED, SOUNDNET
@@ -54,6 +56,7 @@ HEADS = {
     "Fold by fold": ("network and layer", "reading"),
     "Table4": ("feature", "recordings"),
     "Claim": ("what", "with"),
+    "Spoke": ("what", "with"),
     "Gap": ("feature", "difference"),
     "F1": ("feature", "measured on"),
     "Frame by frame": ("feature", "recordings"),
@@ -76,6 +79,10 @@ class Page(report_page.Page):
     """A page of Wang and Metze 2017."""
 
     heads = HEADS
+    samples: Mapping[str, str] = {
+        "students": "original recordings of validation or test clips",
+        "ctc": "original test recordings",
+    }
 
     # --- SoundNet
 
@@ -229,6 +236,19 @@ class Page(report_page.Page):
             table, x="epoch", panels=["training loss", "training TER", "validation TER", "test TER"], by="feature"
         )
         return show(drawn, alt=f"Token error rates after the last epoch: {said}.", caption=caption)
+
+    def against_low_level(self) -> Shown:
+        """How many features err more than low-level ones on test recordings, here and in print."""
+        rows, printed = self.evidence.run.rows, load_published()
+        here = rows[(rows["item"] == "Table4") & (rows["column"] == "test")].set_index("row")["value"]
+        paper = printed[(printed["item"] == "Table4") & (printed["column"] == "test")].set_index("row")["number"]
+        students, plain = here.index[here.index.str.startswith("SN-")], ROWS[LOW_LEVEL]
+        if plain not in here.index or students.empty:
+            return Shown("", "")
+        behind = [int((found[students] > found[plain]).sum()) for found in (here, paper)]
+        words = f"Of {len(students)} features of SN-F and SN-R {behind[0]} err more here than low-level ones, in print "
+        words += f"{behind[1]}. Here these networks had learned from few recordings, and shortly."
+        return Shown(f"<p>{escape(words)}</p>", words)
 
     def errors_in_short(self) -> Shown:
         """What the errors are with the features whose curves are drawn, in a sentence."""
