@@ -148,7 +148,7 @@ def learning_curves(curves: pd.DataFrame, *, x: str, panels: Sequence[str], by: 
     """
     rows = 1 if len(panels) <= MOST_IN_A_ROW else 2
     columns = -(-len(panels) // rows)
-    figure, axes = axes_grid(rows, columns, 0.4 + 4.2 * columns, 3.4 if rows == 1 else 5.4)
+    figure, axes = axes_grid(rows, columns, 0.4 + 4.2 * columns, 3.4 if rows == 1 else 4.4)
     names = list(dict.fromkeys(curves[by])) if by else [""]
     for axis, quantity in zip(axes, panels, strict=True):
         for name, look in zip(names, curve_styles(len(names)), strict=True):

@@ -171,7 +171,7 @@ def transition_drawn(layers: Mapping[str, pd.DataFrame]) -> Figure:
         layers: By network and layer, in reading order, three in a row, the table that holds it: ``seconds`` from the
             join, ``unit``, and a column for the layer.
     """
-    figure, axes = axes_grid(-(-len(layers) // 3), 3, 7.6, 3.7, sharex=True)
+    figure, axes = axes_grid(-(-len(layers) // 3), 3, 7.6, 3.4, sharex=True)
     for axis, (name, table) in zip(axes, layers.items(), strict=True):
         layer = name.split()[1]
         grid = table.pivot(index="unit", columns="seconds", values=layer)
@@ -206,7 +206,7 @@ def hinted_drawn(clip: Clip, tokens: Tokens, names: Sequence[str], rate: float, 
     """
     classes = sorted({event.label for event in clip.strong})
     ratio = (len(classes), max(len(tokens), 1))
-    figure, (above, below) = axes_grid(2, 1, 7.6, 0.5 + 0.13 * sum(ratio), sharex=True, height_ratios=ratio)
+    figure, (above, below) = axes_grid(2, 1, 7.6, 0.5 + 0.11 * sum(ratio), sharex=True, height_ratios=ratio)
     for event in clip.strong:
         above.broken_barh([(event.onset, event.offset - event.onset)], (classes.index(event.label) - 0.35, 0.7),
                           color=BLUE)  # fmt: skip
