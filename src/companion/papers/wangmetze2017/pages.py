@@ -252,8 +252,7 @@ class Page(report_page.Page):
 
     def errors_in_short(self) -> Shown:
         """What the errors are with the features whose curves are drawn, in a sentence."""
-        table, drawn = self.evidence.run.table("errors"), self.evidence.run.table("ctc_curves")["feature"].unique()
-        means = table[table["split"] == "test"].drop(columns=["split", "seed"]).groupby("feature", sort=False).mean()
+        means, drawn = self._test_errors(), self.evidence.run.table("ctc_curves")["feature"].unique()
         said = "; ".join(
             f"with {feature} {means.at[feature, 'deletions']:.0f} % left out, {means.at[feature, 'substitutions']:.0f} "
             f"exchanged, {means.at[feature, 'insertions']:.0f} put in"
@@ -278,10 +277,14 @@ class Page(report_page.Page):
 
     def token_errors(self) -> Shown:
         """What the errors are, in per cent of the true tokens of the test recordings."""
-        table = self.evidence.run.table("errors")
-        means = table[table["split"] == "test"].drop(columns=["split", "seed"]).groupby("feature", sort=False).mean()
+        means = self._test_errors()
         caption = f"Errors on the test recordings, per cent of true tokens, {self.evidence.heading}"
         return plain_table(means.map(lambda value: f"{value:.1f}").reset_index(), caption)
+
+    def _test_errors(self) -> pd.DataFrame:
+        """Kinds of errors on the test recordings by feature, means over seeds."""
+        table = self.evidence.run.table("errors")
+        return table[table["split"] == "test"].drop(columns=["split", "seed"]).groupby("feature", sort=False).mean()
 
     def _sound_of(self, column: Column) -> Shown:
         """The recording whose events are drawn."""
