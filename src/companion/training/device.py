@@ -76,9 +76,12 @@ def precision(device: str) -> Precision:
 
 
 def fast_bfloat16() -> bool:
-    """True when this CPU has bfloat16 instructions (AMX or AVX-512 BF16); without them bfloat16 is far slower."""
-    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)
+    """True when this CPU multiplies matrices of bfloat16 (AMX), which trains these networks sooner than float32.
+
+    The older AVX-512 BF16 instructions do not: with them a step takes up to a third longer
+    (``benchmarks/precision.py``). Without either, bfloat16 is far slower.
+    """
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
 
 
 def machine(device: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A target task as arrays, and N_S adapted to it without some of its folds."""
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -114,10 +114,17 @@ def adapt_without(
     return Value({**found, "curve": curve} | ({} if events is None else {"F2 segments": np.concatenate(events)}))
 
 
-@lru_cache(maxsize=2)
 def trunks(network: Source, target: Target, device: str) -> list[torch.Tensor]:
-    """Outputs of B1 to B6 for every clip; those of the last networks are remembered."""
-    return trunk_outputs(network.network, target.features, device=device)
+    """Outputs of B1 to B6 for every clip; those of the last two networks are remembered, by what they are made of."""
+    key = (network.fingerprint(), target.fingerprint(), device)
+    if key not in _trunks:
+        while len(_trunks) > 1:
+            del _trunks[next(iter(_trunks))]
+        _trunks[key] = trunk_outputs(network.network, target.features, device=device)
+    return _trunks[key]
+
+
+_trunks: dict[tuple[str, str, str], list[torch.Tensor]] = {}
 
 
 @torch.inference_mode()

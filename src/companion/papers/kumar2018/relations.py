@@ -21,6 +21,7 @@ from companion.papers.kumar2018.adaptation import Target, load_target
 from companion.papers.kumar2018.unit_lists import (
     NETWORKS,
     Counts,
+    listed_units,
     relation_table,
     totals_of,
     unit_counts,
@@ -40,15 +41,14 @@ def compute(task: Task) -> Findings:
     data: Dataset = task.inputs["scenes"]
     target = load_target(data, task.work.n_jobs)
     sources = tagging.source_networks(task)
-    units = sources[0].classes
+    units = listed_units(target, sources)
     counts = unit_counts(task, target, sources)
     rows = Rows()
     truth = written_truth(target, units)
     if truth is None:
         printed_lists(rows, target, units, counts["N_T^III"])
     else:
-        scored = [units.index(name) for name in truth.columns]
-        totals = {name: [totals_of(one, target)[:, scored] for one in by_seed] for name, by_seed in counts.items()}
+        totals = {name: [totals_of(one, target) for one in by_seed] for name, by_seed in counts.items()}
         Scorer(rows, truth, totals).score(np.random.default_rng(task.seed))
     n_recordings = target.units.n_recordings
     words = f"{data.name}: {len(data.clips)} clips of {n_recordings} recordings in {target.n_classes} scenes; "

@@ -36,7 +36,7 @@ from companion.papers.kumar2018.corpora import WeakSettings, scene_corpus, weak_
 from companion.papers.kumar2018.parts import SOURCE, adapted
 from companion.papers.kumar2018.source import SourceSettings, given_weights
 from companion.papers.kumar2018.tsne import f1_max, layout
-from companion.papers.kumar2018.unit_lists import relation_table, unit_counts
+from companion.papers.kumar2018.unit_lists import listed_units, relation_table, unit_counts
 from companion.probes.gmm import mfcc_gmm_folds, with_dynamics
 from companion.results.rows import Rows
 from companion.store import Store, Value, Work
@@ -96,6 +96,7 @@ PROFILES: Mapping[str, SceneSettings] = {
         n_seeds=3,
         per_decade=1,
         untrained_methods=("III",),
+        untrained_seeds=3,
         control_probes=(PLAIN,),
     ),
     "paper": SceneSettings(
@@ -132,7 +133,7 @@ def compute(task: Task) -> Findings:
     x = f1_max(sources[0], target, task.work.device)
     tables = {**cells.tables(), "tsne": layout(rows, x, target, task.seed, "Fig2 top-right")}
     counts = unit_counts(task, target, sources)
-    tables["relations"] = relation_table(counts, target, sources[0].classes)
+    tables["relations"] = relation_table(counts, target, listed_units(target, sources))
     if hasattr(data, "recipe_table"):
         tables["recipes"] = data.recipe_table()
     n_recordings = target.units.n_recordings

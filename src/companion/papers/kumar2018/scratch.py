@@ -35,7 +35,7 @@ def train_fold(work: Work, target: Target, fold: int, settings: SourceSettings, 
         said = score(model, held, fabric).recording
         return {"accuracy": float((said.argmax(1) == held.labels.argmax(1)).mean())}
 
-    fit(
+    state = fit(
         network,
         examples,
         lambda output, y: recording_bce(output.recording, y),
@@ -47,7 +47,8 @@ def train_fold(work: Work, target: Target, fold: int, settings: SourceSettings, 
         fabric=fabric,
         label=f"{ROW}, fold {fold}",
     )
-    return checkpoints.as_value(checkpoints.Checkpoint(network.cpu(), target.dataset.classes, NS_LOG_MEL.name))
+    facts = {"curve": state.curve}
+    return checkpoints.as_value(checkpoints.Checkpoint(network.cpu(), target.dataset.classes, NS_LOG_MEL.name, facts))
 
 
 def part_of(target: Target, members: np.ndarray) -> Recordings:

@@ -225,6 +225,36 @@ def by_length(rows: Rows, fold: Fold) -> None:
         cross(judge, f"{length:g} s")
 
 
+def score_table(fold: Fold, seeds: Sequence[int]) -> pd.DataFrame:
+    """What every system says of every recording, seed by seed: all that the rows and their intervals are made from.
+
+    Returns:
+        DataFrame: A line for each recording, system and seed: ``clip``, ``recording``, ``length s``, ``labels``,
+        ``shown``, ``heard``, ``seed``, and the probability of every class.
+    """
+    known = pd.DataFrame(
+        {
+            "clip": [clip.id for clip in fold.clips],
+            "recording": [clip.recording for clip in fold.clips],
+            "length s": [clip.duration for clip in fold.clips],
+            "labels": ["+".join(clip.weak) for clip in fold.clips],
+        }
+    )
+    return pd.concat(
+        [
+            known.assign(shown=shown, heard=heard, seed=seed).join(rounded(scored.recording, fold.classes))
+            for (shown, heard), of_system in fold.scored.items()
+            for seed, scored in zip(seeds, of_system, strict=True)
+        ],
+        ignore_index=True,
+    )
+
+
+def rounded(scores: NDArray[Any], classes: Sequence[str]) -> pd.DataFrame:
+    """Probabilities to four digits, so that a table of many is half as long and ranks stay what they are."""
+    return pd.DataFrame({name: [float(f"{p:.4g}") for p in scores[:, i]] for i, name in enumerate(classes)})
+
+
 def filled(fold: Fold) -> pd.DataFrame:
     """By length of recording: how much of it events fill, in the mean, and how much one labelled class does."""
     lines = []

@@ -123,7 +123,7 @@ def inputs(settings: TransferSettings, seed: int, data: Path) -> dict[str, Any]:
 
 
 def compute(task: Task) -> Findings:
-    """Rows and the tables ``predictions``, ``folds``, ``probes``, ``adaptation_curves`` and ``source_curve``."""
+    """Rows, the tables of the cells, ``choices``, and the curves of N_S on its source and from scratch."""
     settings: TransferSettings = task.settings
     data: Dataset = task.inputs["target"]
     target = load_target(data, task.work.n_jobs)
@@ -137,7 +137,8 @@ def compute(task: Task) -> Findings:
     tables = {**cells.tables(), "choices": proposed(table, task, cells, sources)}
     source_rows(rows, sources)
     if len(sources[0].curve):  # released weights come without one
-        tables["source_curve"] = sources[0].curve
+        tables["source_curve"] = pd.concat([one.curve.assign(run=run) for run, one in enumerate(sources)])
+    tables["scratch_curves"] = pd.concat(scratch_curves(task, target))
     n_recordings = len(set(target.recordings))
     words = f"{data.name}: {len(data.clips)} clips of {n_recordings} recordings in {target.n_classes} classes and "
     words += f"{len(data.folds)} folds; source: {sources[0].description}"
@@ -201,6 +202,13 @@ def scratch_cells(task: Task, target: Target, seed: int) -> Iterator[Cell]:
     yield Cell(Key("none", ROW, OWN_OUTPUT, ""), own)
     for key, folds in found.items():
         yield probed_cell(key, folds, target)
+
+
+def scratch_curves(task: Task, target: Target) -> Iterator[pd.DataFrame]:
+    """How the networks of ``scratch_cells`` learned: a line for each seed, fold left out and epoch."""
+    for seed in task.seeds(task.settings.n_seeds):
+        for fold in np.unique(target.folds).tolist():
+            yield scratch_network(task, target, fold, seed).curve.assign(seed=seed, fold=fold)
 
 
 def scratch_network(task: Task, target: Target, fold: int, seed: int) -> Source:

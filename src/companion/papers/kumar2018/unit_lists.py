@@ -20,12 +20,23 @@ NETWORKS = {"N_S": "", "N_T^II": "II", "N_T^III": "III"}
 Counts = NDArray[Any]
 
 
+def listed_units(target: Target, sources: Sequence[Source]) -> list[str]:
+    """Names of the units that may be among the five most active: all, but those of the classes that beds are made of.
+
+    A bed sounds all the time, and no recipe says how much its classes are heard; left in, they would take the places of
+    the events that lists are scored on.
+    """
+    beds = getattr(target.dataset, "bed_classes", ())
+    return [name for name in sources[0].classes if name not in beds]
+
+
 def unit_counts(task: Task, target: Target, sources: Sequence[Source]) -> dict[str, list[Counts]]:
-    """In how many segments of each clip each unit is among the five most active.
+    """In how many segments of each clip each unit is among the five most active of those that are listed.
 
     Returns:
-        For each network one array a seed. Shape: ``(N, C_S)``.
+        For each network one array a seed, in the order of :func:`listed_units`. Shape: ``(N, C)``.
     """
+    listed = np.flatnonzero(np.isin(sources[0].classes, listed_units(target, sources)))
     found: dict[str, list[Counts]] = {network: [] for network in NETWORKS}
     for number, seed in enumerate(task.seeds(task.settings.n_seeds)):
         source = sources[number % len(sources)]
@@ -35,7 +46,7 @@ def unit_counts(task: Task, target: Target, sources: Sequence[Source]) -> dict[s
                 segments = adapted_events(task, source, target, method, seed)
             else:
                 segments = segment_outputs(source.network, outputs)[1] or []
-            found[network].append(scene_events.count_top(segments))
+            found[network].append(scene_events.count_top([clip[:, listed] for clip in segments]))
     return found
 
 
@@ -53,27 +64,24 @@ def adapted_events(task: Task, source: Source, target: Target, method: str, seed
 
 
 def written_truth(target: Target, units: Sequence[str]) -> pd.DataFrame | None:
-    """Probabilities of the recipes; None for recorded scenes. Shape: scenes × scored units of F2.
+    """Probabilities of the recipes; None for recorded scenes. Shape: scenes × units.
 
     A unit whose event no recipe holds has probability 0: listing it is an error. An event of a recipe that F2 has no
-    unit for can be listed by nobody, and is left out. So are units of the classes that beds are made of: they may well
-    be active, and no recipe says how much.
+    unit for can be listed by nobody, and is left out.
     """
     if not hasattr(target.dataset, "truth"):
         return None
-    beds = getattr(target.dataset, "bed_classes", ())
     truth: pd.DataFrame = target.dataset.truth()
-    scored = [unit for unit in units if unit not in beds]
-    return truth.reindex(index=list(target.dataset.classes), columns=scored, fill_value=0.0)
+    return truth.reindex(index=list(target.dataset.classes), columns=list(units), fill_value=0.0)
 
 
 def relation_table(counts: Mapping[str, Sequence[Counts]], target: Target, units: Sequence[str]) -> pd.DataFrame:
     """Every relation of every scene and unit, and the recipe's probability where there are recipes.
 
     Args:
-        counts: For each network one array a seed. Shape: ``(N, C_S)``.
+        counts: For each network one array a seed. Shape: ``(N, C)``.
         target: The scenes.
-        units: Names of the units of F2.
+        units: Names of the units that were counted.
 
     Returns:
         DataFrame: ``network``, ``score``, ``scene``, ``event``, ``value``, and perhaps ``probability``.
@@ -95,6 +103,6 @@ def relation_table(counts: Mapping[str, Sequence[Counts]], target: Target, units
 
 
 def totals_of(counts: Counts, target: Target) -> Counts:
-    """Counts of every scene. Shape: ``(N, C_S)`` to ``(S, C_S)``."""
+    """Counts of every scene. Shape: ``(N, C)`` to ``(S, C)``."""
     scenes = list(target.dataset.classes)
     return scene_events.by_scene(counts, np.array(scenes)[target.labels], scenes)
