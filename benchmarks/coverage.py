@@ -7,7 +7,7 @@ an effect of each of these, of the clip, of the seed and of seeds on clips. A li
 the share of nominal 95 % intervals that cover the truth, in per cent, for this library's intervals, for a bootstrap of
 recordings (clips of several recordings: products of gamma weights), and for clips taken as independent.
 
-Memberships: 360 restaged scenes and 400 clips of ESC-10, with the recordings and authors of the event table; one scene
+Memberships: 600 restaged scenes and 400 clips of ESC-10, with the recordings and authors of the event table; one scene
 and one class of these; the 600 test mixtures of the tagging networks (`mixtures.csv`).
 """
 
@@ -110,8 +110,8 @@ class Listed(Dataset):
 
 
 def scenes(cuts: Sequence[EventCut]) -> Design:
-    """Restaged scenes, 24 clips of each."""
-    corpus = RestagedScenes(Listed(cuts), cuts, clips_per_scene=24)
+    """Restaged scenes, 40 clips of each as in the recorded run."""
+    corpus = RestagedScenes(Listed(cuts), cuts, clips_per_scene=40)
     recording_of = {cut.clip: cut.recording for cut in cuts}
     heard = [corpus.recipes[clip.id].bed.clips for clip in corpus.clips]
     beds = ["+".join(sorted({recording_of[name] for name in names})) for names in heard]

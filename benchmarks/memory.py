@@ -28,14 +28,15 @@ NETWORKS = {
 }
 
 
-def step_seconds(make, shape, n_steps: int = 5) -> float:
-    """Median time of a step, forward and backward, after one that warms up."""
+def step_seconds(make, shape, n_steps: int = 5, *, bfloat16: bool | None = None) -> float:
+    """Median time of a step, forward and backward, after one that warms up; None for the precision chosen here."""
+    bfloat16 = precision("cpu") != "32-true" if bfloat16 is None else bfloat16
     torch.manual_seed(0)
     network, x = make(), torch.randn(shape)
     optimizer, times = torch.optim.SGD(network.parameters(), 1e-3), []
     for _ in range(n_steps + 1):
         started = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision("cpu") != "32-true"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             output = network(x)
         loss = output.objects.mean() if hasattr(output, "objects") else recording_bce(
             output.recording.float(), torch.zeros_like(output.recording, dtype=torch.float32)

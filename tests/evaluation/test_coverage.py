@@ -66,7 +66,7 @@ def ratio_of_sums(rng, recordings, held):
 
 
 def test_ratios_of_sums_over_clips_that_share_recordings(designs):
-    recordings = designs["scenes"].recordings[:144]  # six scenes
+    recordings = designs["scenes"].recordings[:240]  # six scenes
     units, rng, found = Units(recordings), np.random.default_rng(0), []
     held = units_module.membership(recordings)[1].toarray()
     held /= np.linalg.norm(held, axis=1, keepdims=True)

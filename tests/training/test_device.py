@@ -34,6 +34,15 @@ def test_bfloat16_is_used_where_it_is_faster(monkeypatch, fast, device, expected
         assert make_fabric("cpu")._precision.precision == expected
 
 
+@pytest.mark.parametrize(("amx", "avx512", "expected"), [(True, True, "bf16-mixed"), (False, True, "32-true"),
+                                                         (False, False, "32-true")])  # fmt: skip
+def test_bfloat16_needs_matrix_instructions(monkeypatch, amx, avx512, expected):
+    """AVX-512 BF16 alone made a step a third longer than float32."""
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512, raising=False)
+    assert precision("cpu") == expected
+
+
 def test_the_machine_is_named_in_words(monkeypatch):
     listing = "model name\t: A  Processor (R)\nflags\t\t: fpu avx2 amx_bf16 sse\n"
     monkeypatch.setattr("companion.training.device.Path.is_file", lambda path: True)

@@ -73,6 +73,7 @@ def chapter(shared, monkeypatch, weak_world, events_world, scenes_world):
     monkeypatch.setattr(cells, "probe_fold", probed)
     monkeypatch.setattr(cells, "probe_folds", probed_folds)
     monkeypatch.setattr(choice, "accuracy", lambda *_: 0.5)
+    monkeypatch.setattr(tagging, "score_table", lambda *_: pd.DataFrame())
     events = Disturbed(events_world.corpus, folds=5)
     transfers = {**TINY_TRANSFER, **ALONE, "candidates": ("N_S", "N_T^I")}
     made = {

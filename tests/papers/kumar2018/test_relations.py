@@ -9,7 +9,13 @@ from scipy.stats import spearmanr
 
 from companion.papers.kumar2018 import relations, unit_lists
 from companion.papers.kumar2018.relations import ITEM, PAIRED, Scorer, printed_lists
-from companion.papers.kumar2018.unit_lists import adapted_events, relation_table, unit_counts, written_truth
+from companion.papers.kumar2018.unit_lists import (
+    adapted_events,
+    listed_units,
+    relation_table,
+    unit_counts,
+    written_truth,
+)
 from companion.results.published import load_audioset_names, load_published
 from companion.results.rows import Rows
 from companion.store import Work
@@ -127,9 +133,10 @@ def chapter(monkeypatch, truth):
     target = made_up_cells.target(SCENES, per_class=4, folds=2)
     target.dataset.truth = lambda: truth.drop(columns=["unit 11"])
     target.dataset.bed_classes = ("unit 02",)
-    recipe = (100 * truth.to_numpy()).astype(int)[target.labels]
-    bed = np.where(np.array(UNITS) == "unit 02", 999, recipe)
-    asked = {"N_S": [bed], "N_T^II": [counts(1)[0][target.labels]], "N_T^III": [counts(2)[0][target.labels]]}
+    listed = np.flatnonzero(np.array(UNITS) != "unit 02")
+    recipe = (100 * truth.to_numpy()).astype(int)
+    totals = {"N_S": recipe, "N_T^II": counts(1)[0], "N_T^III": counts(2)[0]}
+    asked = {network: [one[target.labels][:, listed]] for network, one in totals.items()}
 
     def compute():
         monkeypatch.setattr(relations, "load_target", lambda *_: target)
@@ -145,8 +152,10 @@ def chapter(monkeypatch, truth):
 
 
 def test_classes_of_beds_are_not_scored_and_other_units_are(chapter, truth):
-    written = written_truth(chapter.target, UNITS)
-    assert list(written.columns) == [name for name in UNITS if name != "unit 02"]
+    units = listed_units(chapter.target, [SimpleNamespace(classes=tuple(UNITS))])
+    assert units == [name for name in UNITS if name != "unit 02"]
+    written = written_truth(chapter.target, units)
+    assert list(written.columns) == units
     assert written.index.tolist() == list(SCENES)
     assert (written["unit 11"] == 0).all(), "a unit that no recipe holds is an error to list"
     for name in set(written.columns) - {"unit 11"}:
@@ -162,8 +171,8 @@ def test_classes_of_beds_are_not_scored_and_other_units_are(chapter, truth):
     assert line["value"] >= ((right.sum(1) - (expected < 5)) / 5).mean() - 1e-9
     assert (line["n_clips"], line["n_seeds"]) == (4, 1), "scenes are the sample"
     table = found.tables["relations"]
-    assert table.loc[table["event"] == "unit 02", "probability"].isna().all()
-    assert not table.loc[table["event"] != "unit 02", "probability"].isna().any()
+    assert set(table["event"]) == set(units)
+    assert not table["probability"].isna().any()
 
 
 def test_the_table_of_relations_holds_each_networks_counts_of_each_scene(chapter):
@@ -172,8 +181,10 @@ def test_the_table_of_relations_holds_each_networks_counts_of_each_scene(chapter
         own = counts(number)[0]
         for i, scene in enumerate(SCENES):
             for j, unit in enumerate(UNITS):
+                if unit == "unit 02":
+                    continue
                 assert table[network, "count", scene, unit] == 4 * own[i, j], "four clips of each scene"
-                share = own[i, j] / own[i].sum()
+                share = own[i, j] / np.delete(own[i], 2).sum()
                 assert table[network, "share", scene, unit] == pytest.approx(share, abs=1e-5)
 
 
@@ -219,7 +230,8 @@ def test_the_printed_lists_are_those_of_n_t_iii(chapter, monkeypatch):
     found = chapter.compute()
     ((rows, target, units, by_seed),) = asked
     assert by_seed is chapter.counts["N_T^III"]
-    assert (rows, target, tuple(units)) == (found.rows, chapter.target, tuple(UNITS))
+    listed = [name for name in UNITS if name != "unit 02"]
+    assert (rows, target, units) == (found.rows, chapter.target, listed)
 
 
 def test_each_clips_units_are_those_of_the_network_that_was_adapted_without_its_fold(monkeypatch):
@@ -244,22 +256,39 @@ def test_each_clips_units_are_those_of_the_network_that_was_adapted_without_its_
         assert (segments == [number, target.folds[number]]).all()
 
 
+def test_a_unit_of_a_bed_takes_no_place_among_the_five(monkeypatch):
+    """Six units are active, that of a bed the most: the other five are counted, and the bed is not."""
+    target = made_up_cells.target(SCENES, per_class=2, folds=2)
+    target.dataset.bed_classes = ("unit 02",)
+    segments = [np.tile([0.5, 0.4, 0.9, 0.3, 0.2, 0.1, 0.05], (3, 1))] * len(target.labels)
+    monkeypatch.setattr(unit_lists, "trunks", lambda *_: None)
+    monkeypatch.setattr(unit_lists, "segment_outputs", lambda *_: (None, segments))
+    monkeypatch.setattr(unit_lists, "adapted_events", lambda *_: segments)
+    sources = [SimpleNamespace(network=None, classes=tuple(UNITS[:7]))]
+    task = SimpleNamespace(seeds=lambda n: [0], settings=SimpleNamespace(n_seeds=1), work=Work())
+    for found in unit_counts(task, target, sources).values():
+        assert [one.tolist() for one in found] == [[[3, 3, 3, 3, 3, 0]] * len(target.labels)]
+    del target.dataset.bed_classes
+    assert unit_counts(task, target, sources)["N_S"][0][0].tolist() == [3, 3, 3, 3, 3, 0, 0], "all units"
+
+
 def test_counts_are_of_every_network_and_every_seed_with_its_own_source(monkeypatch):
     def active(seed, unit):
         return np.eye(6)[unit] + 0.01 * seed
 
     target = made_up_cells.target(SCENES, per_class=2, folds=2)
-    sources = [SimpleNamespace(network=number) for number in range(2)]
+    sources = [SimpleNamespace(network=number, classes=("a", "b", "c")) for number in range(2)]
+    methods = {"": 0, "II": 2, "III": 3}
     monkeypatch.setattr(unit_lists, "trunks", lambda source, *_: [source.network])
-    monkeypatch.setattr(unit_lists, "segment_outputs", lambda network, outputs: (None, [(network, "", 0, outputs[0])]))
+    monkeypatch.setattr(unit_lists, "segment_outputs", lambda network, o: (None, [np.array([[network, 0, o[0]]])]))
     monkeypatch.setattr(
-        unit_lists, "adapted_events", lambda task, source, given, method, seed: [(source.network, method, seed, None)]
+        unit_lists, "adapted_events", lambda t, source, given, m, seed: [np.array([[source.network, methods[m], seed]])]
     )
-    monkeypatch.setattr(unit_lists.scene_events, "count_top", lambda segments: segments[0])
+    monkeypatch.setattr(unit_lists.scene_events, "count_top", lambda segments: tuple(segments[0][0].tolist()))
     task = SimpleNamespace(seeds=lambda n: [7, 8, 9][:n], settings=SimpleNamespace(n_seeds=3), work=Work())
     found = unit_counts(task, target, sources)
     assert found == {
-        "N_S": [(0, "", 0, 0), (1, "", 0, 1), (0, "", 0, 0)],
-        "N_T^II": [(0, "II", 7, None), (1, "II", 8, None), (0, "II", 9, None)],
-        "N_T^III": [(0, "III", 7, None), (1, "III", 8, None), (0, "III", 9, None)],
+        "N_S": [(0, 0, 0), (1, 0, 1), (0, 0, 0)],
+        "N_T^II": [(0, 2, 7), (1, 2, 8), (0, 2, 9)],
+        "N_T^III": [(0, 3, 7), (1, 3, 8), (0, 3, 9)],
     }

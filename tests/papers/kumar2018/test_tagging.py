@@ -131,6 +131,31 @@ def test_curves_are_those_of_the_network_that_their_line_names(task, tagged):
             pd.testing.assert_frame_equal(lines.reset_index(drop=True), own, check_exact=True)
 
 
+def test_scores_of_every_recording_system_and_seed_are_kept_and_give_the_rows_again(task, tagged, weak_world, rows):
+    table, classes = tagged.tables["scores"], list(weak_world.classes)
+    clips = {clip.id: clip for clip in weak_world.clips if clip.fold == 3}
+    assert len(table) == 24 * 2 * 2 * len(SEEDS)
+    assert list(table.columns[7:]) == classes
+    for _, line in table[["clip", "recording", "length s", "labels"]].drop_duplicates().iterrows():
+        clip = clips[line["clip"]]
+        assert (line["recording"], line["length s"]) == (clip.recording, clip.duration)
+        assert line["labels"] == "+".join(clip.weak)
+    labels = np.array([[name in clip.weak for name in classes] for clip in clips.values()])
+    for shown in SHOWN[:2]:
+        for seed in SEEDS:
+            made = tagging.network(task, shown, seed)
+            for heard in HEARD:
+                here = (table["shown"] == shown) & (table["heard"] == heard) & (table["seed"] == seed)
+                own = tagging.of_kept(task.keep(tagging.score_fold, made, heard, weak_world, 3)).recording
+                assert table.loc[here, "clip"].tolist() == list(clips)
+                np.testing.assert_allclose(table.loc[here, classes], own, rtol=6e-5, atol=0)
+    for name, (shown, heard) in PUBLISHED.items():
+        of_system = table[(table["shown"] == shown) & (table["heard"] == heard)]
+        of_seeds = [one[classes].to_numpy() for _, one in of_system.groupby("seed")]
+        values = [mean(average_precision_score, labels, scores) for scores in of_seeds]
+        assert rows.loc[("Table1 top-left", MEAN, name, "MAP"), "value"] == pytest.approx(np.mean(values), abs=2e-3)
+
+
 def test_controls_by_hand(weak_world, tagged, shared):
     """Loudness is learned from training recordings and tried on test recordings; a constant score knows the share."""
     (x, y), (new, labels) = (recordings(weak_world, fold) for fold in (1, 3))
@@ -156,7 +181,8 @@ def test_findings_say_what_they_were_found_on(tagged):
     assert tagged.data == "synthetic-mixtures: 24 training, 20 validation, 24 test recordings"
     assert tagged.n_recordings == 24
     assert list(tagged.seeds) == [0, 1]
-    assert {"class_ap", "curves", "filled", "localisation", "events", "thresholds"} == set(tagged.tables)
+    tables = {"class_ap", "curves", "scores", "filled", "localisation", "events", "thresholds"}
+    assert set(tagged.tables) == tables
     assert tagged.tables["filled"]["recordings"].sum() == 24
 
 

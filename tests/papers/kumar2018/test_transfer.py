@@ -190,6 +190,7 @@ def test_from_scratch_the_fold_after_the_one_left_out_chooses_the_epoch(
 
     def fit(network, examples, loss, validate, schedule, **options):
         handed.update(network=network, examples=examples, validate=validate, schedule=schedule, **options)
+        return SimpleNamespace(curve=[{"epoch": 1, "loss": 0.5, "accuracy": 0.25}])
 
     def score(model, held, fabric):
         return handed.update(held=held) or SimpleNamespace(recording=held.labels[:, ::-1])
@@ -198,7 +199,8 @@ def test_from_scratch_the_fold_after_the_one_left_out_chooses_the_epoch(
     monkeypatch.setattr(scratch, "score", score)
     target = adaptation.load_target(events_world)
     settings = SourceSettings(epochs=7, batch_size=5, width=0.0625, lr=4e-4, patience=3)
-    scratch.train_fold(Work(folder=tmp_path), target, fold, settings, 6)
+    made = scratch.train_fold(Work(folder=tmp_path), target, fold, settings, 6)
+    assert made.facts["facts"]["curve"] == [{"epoch": 1, "loss": 0.5, "accuracy": 0.25}]
     assert handed["validate"](handed["network"]) == {"accuracy": 0.0}, "every decision turned round"
     for data, members in ((handed["examples"], 6 - fold - aside), (handed["held"], aside)):
         own = np.flatnonzero(target.folds == members)
@@ -301,3 +303,38 @@ def test_differences_of_exchanged_networks_exchange_their_sign(transferred, even
     for layer in ("F1", "F2"):
         place = ("N_S", f"{layer} max - {layer} avg")
         assert mappings[place] == pytest.approx(-same[place])
+
+
+def test_trunk_outputs_are_remembered_by_what_they_are_made_of(shared, events_world, monkeypatch):
+    """The same corpus and weights loaded once more are known; another network, or another sound, is not."""
+    made, real = [], adaptation.trunk_outputs
+    monkeypatch.setattr(adaptation, "trunk_outputs", lambda *a, **o: made.append(1) or real(*a, **o))
+    adaptation._trunks.clear()
+    one, other = (untrained(4, 0.0625, seed) for seed in (0, 1))
+    first = adaptation.trunks(one, adaptation.load_target(events_world), "cpu")
+    again = adaptation.trunks(untrained(4, 0.0625, 0), adaptation.load_target(events_world), "cpu")
+    assert again is first
+    assert len(made) == 1
+    unlike = adaptation.trunks(other, adaptation.load_target(events_world), "cpu")
+    assert not torch.allclose(unlike[0], first[0])
+    noisy = adaptation.load_target(Disturbed(events_world, noise=[clip.id for clip in events_world.clips]))
+    heard = adaptation.trunks(one, noisy, "cpu")
+    assert not torch.allclose(heard[0], first[0])
+    assert len(made) == 3
+    assert len(adaptation._trunks) == 2, "of two networks at most"
+
+
+def test_every_network_has_its_learning_curve(shared, transferred, events_world):
+    task = tiny_task(transfer.experiment, TINY_TRANSFER, target=events_world)
+    (source,) = tagging.source_networks(task)
+    assert transferred.tables["source_curve"].equals(source.curve.assign(run=0))
+    other = SimpleNamespace(curve=source.curve[::-1] + 1)
+    both = transfer.source_curves([source, other])
+    assert both["loss"].tolist() == [*source.curve["loss"], *other.curve["loss"]]
+    assert both["run"].tolist() == [0] * len(source.curve) + [1] * len(source.curve)
+    scratch_curves = transferred.tables["scratch_curves"]
+    assert scratch_curves["fold"].nunique() == 3
+    for (seed, fold), lines in scratch_curves.groupby(["seed", "fold"]):
+        network = transfer.scratch_network(task, cells_of(task, events_world), fold, seed)
+        assert lines["accuracy"].tolist() == network.curve["accuracy"].tolist()
+        assert len(lines) == task.settings.scratch.epochs

@@ -137,7 +137,7 @@ def compute(task: Task) -> Findings:
     tables = {**cells.tables(), "choices": proposed(table, task, cells, sources)}
     source_rows(rows, sources)
     if len(sources[0].curve):  # released weights come without one
-        tables["source_curve"] = pd.concat([one.curve.assign(run=run) for run, one in enumerate(sources)])
+        tables["source_curve"] = source_curves(sources)
     tables["scratch_curves"] = pd.concat(scratch_curves(task, target))
     n_recordings = len(set(target.recordings))
     words = f"{data.name}: {len(data.clips)} clips of {n_recordings} recordings in {target.n_classes} classes and "
@@ -202,6 +202,11 @@ def scratch_cells(task: Task, target: Target, seed: int) -> Iterator[Cell]:
     yield Cell(Key("none", ROW, OWN_OUTPUT, ""), own)
     for key, folds in found.items():
         yield probed_cell(key, folds, target)
+
+
+def source_curves(sources: Sequence[Source]) -> pd.DataFrame:
+    """How the source networks learned: a line for each of them and epoch."""
+    return pd.concat([source.curve.assign(run=run) for run, source in enumerate(sources)], ignore_index=True)
 
 
 def scratch_curves(task: Task, target: Target) -> Iterator[pd.DataFrame]:
