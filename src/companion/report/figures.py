@@ -168,24 +168,29 @@ def how_long(curves: pd.DataFrame, most: int, *, by: str = "network") -> str:
     """How long networks were trained, in words: steps of each name, and how many were stopped by the bound.
 
     Args:
-        curves: One line an epoch, with ``seed``, ``epoch`` and ``steps``.
+        curves: One line an epoch, with ``seed``, ``epoch`` and perhaps ``steps``.
         most: Epochs at most.
         by: Column that names the networks.
 
     >>> curves = pd.DataFrame({"network": "N", "seed": [0, 0, 1], "epoch": [1, 2, 1], "steps": [10, 20, 10]})
     >>> how_long(curves, 2)
     'Steps: N 10 to 20. 1 of 2 networks was stopped by the bound of 2 passes, the others by their validation.'
+    >>> how_long(curves.drop(columns="steps"), 3)
+    'No network was stopped by the bound of 3 passes.'
     """
-    ends = curves.groupby([by, "seed"], sort=False)[["epoch", "steps"]].max()
-    spans = ends["steps"].groupby(by, sort=False).agg(["min", "max"])
-    said = ", ".join(
-        f"{name} {low:,}" if low == high else f"{name} {low:,} to {high:,}" for name, low, high in spans.itertuples()
-    )
+    ends = curves.groupby([by, "seed"], sort=False)[["epoch", *({"steps"} & set(curves))]].max()
     stopped = int((ends["epoch"] >= most).sum())
     verb = "networks were" if stopped > 1 else "networks was"
     others = ", the others by their validation" if 0 < stopped < len(ends) else ""
     count = f"{stopped} of {len(ends)} {verb}" if stopped else "No network was"
-    return f"Steps: {said}. {count} stopped by the bound of {most} passes{others}."
+    bound = f"{count} stopped by the bound of {most} passes{others}."
+    if "steps" not in ends:
+        return bound
+    spans = ends["steps"].groupby(by, sort=False).agg(["min", "max"])
+    said = ", ".join(
+        f"{name} {low:,}" if low == high else f"{name} {low:,} to {high:,}" for name, low, high in spans.itertuples()
+    )
+    return f"Steps: {said}. {bound}"
 
 
 def status_bars(counts: pd.DataFrame, names: Mapping[str, str]) -> Figure:

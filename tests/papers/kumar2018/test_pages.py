@@ -44,3 +44,18 @@ def test_a_page_says_which_networks_the_bound_stopped(page):
     made.evidence.run.provenance["settings"] = {"source": {"epochs": 2}}
     said = made.learning().markdown
     assert "Steps: shown recordings 20, shown segments 12. 1 of 2 networks was stopped by the bound of 2 passes" in said
+
+
+def test_the_page_on_transfer_says_it_of_sources_and_of_networks_from_scratch(page):
+    """Each network counts by itself: three sources, and one from scratch for each seed and fold."""
+    source = {"run": [0, 0, 1, 2], "epoch": [1, 2, 1, 1], "steps": [10, 20, 10, 10], "loss": 1.0, "MAP": 0.5}
+    scratch = {"seed": [0, 0, 1, 1], "fold": [1, 2, 1, 2], "epoch": [3, 2, 3, 1], "loss": 1.0, "accuracy": 0.5}
+    made = page(
+        (PAPER, "Source task", "N_S", "validation", "MAP", 0.5, 0.4, 0.6), source_curve=source, scratch_curves=scratch
+    )
+    made.evidence.run.provenance["settings"] = {"source": {"epochs": 2}, "scratch": {"epochs": 3}}
+    said = made.source().markdown
+    assert "N_S 10 to 20. 1 of 3 networks was stopped by the bound of 2 passes" in said
+    assert "2 of 4 networks were stopped by the bound of 3 passes" in said
+    without = page((PAPER, "Source task", "N_S", "validation", "MAP", 0.5, 0.4, 0.6))
+    assert "stopped" not in without.source().markdown

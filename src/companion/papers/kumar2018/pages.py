@@ -208,14 +208,26 @@ class Page(page.Page):
         return folded("Clips by people who also recorded some of the source", Shown(f"<p>{as_html(words)}</p>", words))
 
     def source(self) -> Shown:
-        """How the source task was learned."""
+        """How the source task was learned, and how the target was from scratch where networks tried."""
         run = self.evidence.run
         table = self.table("Source task", "N_S on validation recordings of its source task")
-        if "source_curve" not in run.table_names:
+        if "source_curve" in run.table_names:
+            curves = run.table("source_curve")
+            table += self._learned(curves.assign(seed=curves["run"]), "source", "MAP", "the source task")
+        if "scratch_curves" not in run.table_names:
             return folded("The source task", table)
-        alt = "Training loss and validation MAP of the source task over the epochs."
-        figure = learning_curves(run.table("source_curve"), x="epoch", panels=["loss", "MAP"])
-        return folded("The source task", table + show(figure, alt=alt, caption=self.evidence.heading))
+        curves = run.table("scratch_curves")
+        alone = curves.assign(seed=curves["seed"].astype(str) + "/" + curves["fold"].astype(str))
+        scratch = self._learned(alone, "scratch", "accuracy", "the target alone")
+        return folded("The source task", table) + folded("How networks learn from scratch", scratch)
+
+    def _learned(self, curves: pd.DataFrame, settings: str, measure: str, what: str) -> Shown:
+        """Learning curves of several networks, and whether a bound stopped them."""
+        most = int(self.evidence.run.provenance["settings"][settings]["epochs"])
+        alt = f"Training loss and validation {measure} of {what} over the epochs, mean and range of the networks."
+        figure = learning_curves(curves, x="epoch", panels=["loss", measure])
+        long = how_long(curves.assign(network="N_S"), most)
+        return show(figure, alt=alt, caption=f"{self.evidence.heading}. {long}")
 
     def scene_recipes(self) -> Shown:
         """The recipes of the scenes, where they have any."""
