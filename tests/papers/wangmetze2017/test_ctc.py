@@ -19,7 +19,8 @@ from companion.evaluation.units import Units
 from companion.models.ctc_blstm import BoundaryNetwork
 from companion.models.soundnet import SAMPLE_RATE, SoundNet
 from companion.models.soundnet_variants import SNF
-from companion.papers.wangmetze2017 import ctc, ctc_rows, learning, students
+from companion.papers.wangmetze2017 import ctc, ctc_networks, ctc_rows, learning, students
+from companion.papers.wangmetze2017.ctc_settings import FEATURES
 from companion.papers.wangmetze2017.frames import Grid, Heard, hear_frames, low_level
 from companion.papers.wangmetze2017.learning import NetworkSettings, Said, first_token, train
 from companion.papers.wangmetze2017.listening import Weights
@@ -327,7 +328,7 @@ def test_layers_of_students_are_read_off_the_network_that_table_4_names(monkeypa
         assert [len(part) for part in np.split(frames["frames"], frames["starts"][1:-1])] == [60] * 8
         alone, _ = students.experiment.task("demo", device="cpu", changes=changes["taught"])
         own = students.network_of(alone, name, 0)
-        assert own.receipt == students.network_of(ctc.student_task(task), name, 0).receipt
+        assert own.receipt == students.network_of(ctc_networks.student_task(task), name, 0).receipt
         network, layer = feature.split()
         alike = task.keep(layer_of, task.keep(hear_student, task.inputs["corpus"], own, LAYERS[network]), layer)
         assert alike.receipt == frames.receipt
@@ -392,7 +393,7 @@ def test_a_network_begins_with_the_detector_of_its_own_feature_and_seed(monkeypa
         asked.append((function.__name__, arguments))
         return f"{function.__name__} {len(asked)}"
 
-    monkeypatch.setattr(ctc, "frames_of", lambda task, feature: f"frames of {feature}")
+    monkeypatch.setattr(ctc_networks, "frames_of", lambda task, feature: f"frames of {feature}")
     settings = ctc.PROFILES["esc50"]
     task = SimpleNamespace(keep=keep, settings=settings, inputs={"corpus": "corpus"}, seed=5)
     ctc.pretrained_of(task, "low-level", 7)
@@ -453,7 +454,7 @@ def test_claims_on_every_feature_ask_for_rows_that_there_are(found):
 def test_students_have_the_teachers_weights_and_not_those_that_are_heard():
     task, _ = ctc.experiment.task("demo", device="cpu")
     given = {"corpus": "recordings", "students": "clips", "teacher": "published", "weights": "heard"}
-    alone = ctc.student_task(replace(task, inputs=given))
+    alone = ctc_networks.student_task(replace(task, inputs=given))
     assert alone.inputs == {"corpus": "clips", "weights": "published"}
     assert alone.settings == task.settings.taught
 
@@ -498,7 +499,7 @@ def test_every_row_of_table_4_has_a_network_and_those_of_figure_2_have_more():
     settings = ctc.PROFILES["esc50"]
     assert set(settings.heard) == set(ctc.ROWS)
     assert len(settings.heard) == 13
-    assert settings.heard == {f: 3 if f in ctc.FEATURES else 1 for f in ctc.ROWS}
+    assert settings.heard == {f: 3 if f in FEATURES else 1 for f in ctc.ROWS}
     published = load_published()
     table4 = published[(published["paper"] == "Wang2017") & (published["item"] == "Table4")]
     assert set(table4["row"]) == set(ctc.ROWS.values())
@@ -543,7 +544,7 @@ def test_techniques_are_held_against_low_level_features_of_the_same_seed(found):
 
 def test_a_technique_changes_one_setting_of_the_training(monkeypatch):
     asked = []
-    monkeypatch.setattr(ctc, "frames_of", lambda task, feature: f"frames of {feature}")
+    monkeypatch.setattr(ctc_networks, "frames_of", lambda task, feature: f"frames of {feature}")
     settings = ctc.PROFILES["esc50"]
     task = SimpleNamespace(keep=lambda *given: asked.append(given), settings=settings, inputs={"corpus": "corpus"})
     for technique in settings.techniques:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,18 @@ from companion.evaluation.intervals import interval
 from companion.evaluation.strong_labels import Event
 from companion.evaluation.token_errors import token_errors
 from companion.evaluation.units import Units
-from companion.experiment import Experiment, Findings, Part, Task
+from companion.experiment import Experiment, Findings, Task
 from companion.papers.wangmetze2017 import students
+from companion.papers.wangmetze2017.ctc_networks import (
+    PARTS,
+    detector_of,
+    frames_of,
+    heard_so,
+    helped_of,
+    is_student,
+    network_of,
+    pretrained_of,
+)
 from companion.papers.wangmetze2017.ctc_rows import (
     POINTS,
     TER,
@@ -35,119 +45,22 @@ from companion.papers.wangmetze2017.ctc_rows import (
     rate,
     units,
 )
-from companion.papers.wangmetze2017.frames import LOW_LEVEL, Heard, hear_frames
-from companion.papers.wangmetze2017.framewise import FramewiseSettings, events_said, tokens_said, train_activity
-from companion.papers.wangmetze2017.learning import SPLITS, NetworkSettings, Said, first_token, train
+from companion.papers.wangmetze2017.ctc_settings import PROFILES, ROWS, CtcSettings
+from companion.papers.wangmetze2017.frames import LOW_LEVEL, Heard
+from companion.papers.wangmetze2017.framewise import events_said, tokens_said
+from companion.papers.wangmetze2017.learning import SPLITS, Said, first_token
 from companion.papers.wangmetze2017.listening import Weights, published_weights
-from companion.papers.wangmetze2017.student_features import LAYERS, STUDENTS, hear_student, layer_of, named
-from companion.profiles import Settings
 from companion.results.rows import Rows
 from companion.store import Kept
 
-ROWS = {
-    LOW_LEVEL: "Low-level (50-d, epoch 500)",
-    "conv5": "SoundNet conv5 256",
-    **{f"{network} pool5": f"{network} pool5 256" for network in STUDENTS},
-    **{f"SN-F fc{number}": f"SN-F fc{number} 100" for number in (1, 2, 3)},
-    **{f"SN-R gru{number}{end}": f"SN-R gru{number}{end} 200" for number in (1, 2, 3) for end in ("", "-BN")},
-}
-"""Rows of Table 4 by feature; layers that the paper does not list have their own name."""
 WARM_UP = {LOW_LEVEL: ("warm-up low-level", "random start"), "conv5": ("warm-up transferred", "conv5")}
 """Row and column of the epochs before anything is said, by feature."""
 CURVES = {"loss": "training loss", "train": "training TER", "validation": "validation TER", "test": "test TER"}
 """Columns of the curves, as row C211 has them, by what the training loop calls them."""
 COLUMNS = {"train": "train", "validation": "val", "test": "test"}
-FEATURES = (LOW_LEVEL, "conv5", "SN-F fc1", "SN-R gru1-BN")
-"""The curves of Fig. 2."""
 GRU = ("SN-R gru1", "SN-R gru2", "SN-R gru3")
 LAYER_PAIRS = [*((one, f"{one}-BN") for one in GRU), (GRU[1], GRU[0]), (GRU[2], GRU[1])]
 """Layers that the paper holds against each other: before and after batch normalisation, and higher against lower."""
-TECHNIQUES: Mapping[str, Mapping[str, float]] = {"dropout": {"dropout": 0.5}, "noise": {"noise": 0.3}}
-"""What the paper's authors had tried on low-level features: dropout and data augmentation. How much of it is open, and
-so is which augmentation; here it is noise on the features."""
-
-
-class CtcSettings(Settings):
-    """Settings of one profile.
-
-    Args:
-        corpus: Polyphonic recordings made from ``esc50``, of the ``synthetic`` world, ``noiseme`` itself, or ``files``:
-            any others with strong labels.
-        files: Of the last, a folder of the data folder: lists ``train.tsv``, ``validation.tsv`` and ``test.tsv`` with
-            the columns filename, onset, offset and event_label, as DESED has them, and the folder ``audio``.
-        classes: Of the synthetic corpus, or of files; empty for all that the lists name.
-        sizes: Recordings of training, validation and test that are made.
-        duration: Seconds of each.
-        features: What is compared: ``low-level``, a layer of SoundNet such as ``conv5``, or a row of Table 4 without
-            its number of dimensions, such as ``SN-F fc1`` or ``SN-R gru1-BN``.
-        others: Features that have their row in Table 4 and no more.
-        taught: Of the chapter on SN-F and SN-R: which networks their layers are read off.
-        width: Of a SoundNet that never learned, where the published weights are not used.
-        network: Network and training.
-        framewise: Features on which a frame-wise detector is trained, too.
-        frame: How that is.
-        pretrained: Features whose networks are also begun with its LSTM.
-        pretrained_epochs: Epochs of these: enough to see them begin to speak.
-        techniques: Out of ``TECHNIQUES``, with low-level features.
-        n_seeds: Networks of each feature.
-        n_other_seeds: The same of ``others`` and of each technique.
-    """
-
-    corpus: Literal["esc50", "synthetic", "noiseme", "files"] = "esc50"
-    files: str = ""
-    classes: tuple[str, ...] = ()
-    sizes: tuple[int, int, int] = (90, 30, 30)
-    duration: float = 50.0
-    features: tuple[str, ...] = FEATURES
-    others: tuple[str, ...] = tuple(feature for feature in ROWS if feature not in FEATURES)
-    taught: students.StudentsSettings = students.PROFILES["esc50"]
-    width: float = 0.0
-    network: NetworkSettings = NetworkSettings()
-    framewise: tuple[str, ...] = (LOW_LEVEL, "conv5")
-    frame: FramewiseSettings = FramewiseSettings()
-    pretrained: tuple[str, ...] = (LOW_LEVEL,)
-    pretrained_epochs: int = 150
-    techniques: tuple[str, ...] = tuple(TECHNIQUES)
-    n_seeds: int = 3
-    n_other_seeds: int = 1
-
-    @property
-    def heard(self) -> dict[str, int]:
-        """Every feature with the number of its networks."""
-        return dict.fromkeys(self.features, self.n_seeds) | dict.fromkeys(self.others, self.n_other_seeds)
-
-
-PROFILES: Mapping[str, CtcSettings] = {
-    "demo": CtcSettings(
-        corpus="synthetic",
-        classes=("bark", "drum", "telephone"),
-        sizes=(18, 6, 6),
-        duration=10.0,
-        features=(LOW_LEVEL, "conv5"),
-        others=(),
-        techniques=(),
-        taught=students.PROFILES["demo"],
-        width=0.0625,
-        network=NetworkSettings(
-            units=24, activation="tanh", epochs=20, low_level_epochs=20, batch_size=3, lr=1.0, clip_value=0.05
-        ),
-        frame=FramewiseSettings(epochs=10, lr=1e-2),
-        pretrained_epochs=10,
-        n_seeds=1,
-    ),
-    # Hyperbolic tangents, which run fused: with ReLU a step takes three times as long, and the network needs the
-    # clipping to stay finite. An epoch has 18 steps, and with 128 of the paper's 400 units takes about a second of one
-    # core. How many epochs was read off validation, with one seed: with conv5 the token error rate was lowest after 15
-    # (70 %; 40 were tried), with low-level features from 45 on (79 %; 60 were tried), when nothing was left to learn in
-    # training. All together 1,520 epochs; with the features 0.8 core-hours. No error on a test recording was counted.
-    "esc50": CtcSettings(
-        network=NetworkSettings(activation="tanh", units=128, epochs=40, low_level_epochs=100),
-        frame=FramewiseSettings(epochs=20),
-        pretrained_epochs=60,
-    ),
-    "paper": CtcSettings(corpus="noiseme"),
-}
-
 NOISEME = (
     "animal", "cheer", "crowd", "engine", "human", "mumble", "music", "music_sing", "noise_nature", "noise_ongoing",
     "noise_pulse", "noise_tone", "radio", "singing", "speech", "speech_ne", "white_noise",
@@ -190,65 +103,6 @@ def corpus(settings: CtcSettings, seed: int, data: Path) -> Dataset:
     from companion.events import read_table
 
     return sequences(ESC50(data), read_table(event_table()), sizes=sizes, seed=seed, duration=settings.duration)
-
-
-def frames_of(task: Task, feature: str) -> Kept:
-    """A feature of every recording; those of one student, whatever the seed of the network that hears them."""
-    if is_student(feature):
-        network, layer = named(feature)
-        found = students.network_of(student_task(task), STUDENTS[network], task.seed)
-        heard = task.keep(hear_student, task.inputs["corpus"], found, LAYERS[network], mmap=True)
-        return task.keep(layer_of, heard, layer, mmap=True)
-    weights = None if feature == LOW_LEVEL else task.inputs["weights"]
-    return task.keep(hear_frames, task.inputs["corpus"], feature, weights, mmap=True)
-
-
-def is_student(feature: str) -> bool:
-    """Whether a feature is a layer of SN-F or SN-R."""
-    return feature.startswith("SN-")
-
-
-def student_task(task: Task) -> Task:
-    """What the chapter on SN-F and SN-R would be given to do."""
-    given = {"corpus": task.inputs["students"], "weights": task.inputs.get("teacher")}
-    return replace(task, settings=task.settings.taught, inputs=given)
-
-
-def network_of(task: Task, feature: str, seed: int) -> Kept:
-    """What the network of one feature and seed says."""
-    known = (task.inputs["corpus"], frames_of(task, feature), feature, task.settings.network, seed)
-    return task.keep(train, *known)
-
-
-def detector_of(task: Task, feature: str, seed: int) -> Kept:
-    """The frame-wise detector of one feature and seed, whose weights begin as those of the network of boundaries."""
-    settings: CtcSettings = task.settings
-    known = (task.inputs["corpus"], frames_of(task, feature), feature, settings.network, settings.frame, seed)
-    return task.keep(train_activity, *known)
-
-
-def pretrained_of(task: Task, feature: str, seed: int) -> Kept:
-    """What the network of one feature and seed says that begins with the detector's LSTM."""
-    n_epochs = task.settings.pretrained_epochs
-    shorter = task.settings.network.model_copy(update={"epochs": n_epochs, "low_level_epochs": n_epochs})
-    known = (task.inputs["corpus"], frames_of(task, feature), feature, shorter, seed)
-    return task.keep(train, *known, detector_of(task, feature, seed))
-
-
-def helped_of(task: Task, technique: str, seed: int) -> Kept:
-    """What the network of low-level features says that was trained with a technique."""
-    network = task.settings.network.model_copy(update=dict(TECHNIQUES[technique]))
-    return task.keep(train, task.inputs["corpus"], frames_of(task, LOW_LEVEL), LOW_LEVEL, network, seed)
-
-
-def heard_so(settings: CtcSettings, chosen: tuple[str, ...]) -> list[str]:
-    """Those of some features that are compared at all."""
-    return [feature for feature in settings.features if feature in chosen]
-
-
-def detectors(settings: CtcSettings) -> list[str]:
-    """Features with a frame-wise detector."""
-    return heard_so(settings, (*settings.framewise, *settings.pretrained))
 
 
 def compute(task: Task) -> Findings:
@@ -417,38 +271,5 @@ def words(recordings: Dataset, n_originals: int) -> str:
     )
 
 
-experiment = Experiment(
-    __name__,
-    PROFILES,
-    compute,
-    inputs,
-    {
-        "frames": Part(
-            lambda task, feature: frames_of(task, feature),
-            lambda s, seed: [{"feature": feature} for feature in s.heard],
-        ),
-        "network": Part(
-            lambda task, feature, seed: network_of(task, feature, int(seed)),
-            lambda s, seed: [{"feature": f, "seed": seed + i} for f, n in s.heard.items() for i in range(n)],
-            after=("frames",),
-        ),
-        "technique": Part(
-            lambda task, technique, seed: helped_of(task, technique, int(seed)),
-            lambda s, seed: [{"technique": t, "seed": seed + i} for t in s.techniques for i in range(s.n_other_seeds)],
-            after=("frames",),
-        ),
-        "detector": Part(
-            lambda task, feature, seed: detector_of(task, feature, int(seed)),
-            lambda s, seed: [{"feature": f, "seed": seed + i} for f in detectors(s) for i in range(s.n_seeds)],
-            after=("frames",),
-        ),
-        "pretrained": Part(
-            lambda task, feature, seed: pretrained_of(task, feature, int(seed)),
-            lambda s, seed: [
-                {"feature": f, "seed": seed + i} for f in heard_so(s, s.pretrained) for i in range(s.n_seeds)
-            ],
-            after=("frames", "detector"),
-        ),
-    },
-)
+experiment = Experiment(__name__, PROFILES, compute, inputs, PARTS)
 run, find = experiment.run, experiment.find
