@@ -264,3 +264,13 @@ def test_bed_groups_by_hand():
     )
     assert rows["N_T^III F1 max", "right bed"] < 50
     assert OWN_OUTPUT not in "".join(rows.index.get_level_values(0))
+
+
+@pytest.mark.parametrize(("shared", "expected"), [(1, 24), (2, 12), (4, 6)])
+def test_clips_that_share_a_recording_weigh_as_one(shared, expected):
+    target = made_up_cells.target(tuple("abc"), per_class=8, folds=2)
+    names = np.array([f"r{i // shared}" for i in range(24)])
+    found = Rows()
+    scenes.ties(found, replace(target, recordings=names), 3)
+    (line,) = found.lines
+    assert (line["value"], line["n_clips"], line["n_recordings"], line["n_seeds"]) == (expected, 24, 24 // shared, 3)

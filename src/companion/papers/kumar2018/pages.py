@@ -38,6 +38,7 @@ HEADS = {
     "Table2 left": ("system", "accuracy"),
     "Table3 upper": ("scene", "system"),
     "Bed groups": ("system", "what is right"),
+    "Ties": ("clips", "weigh"),
     "scenes/Paired": ("network or scene", "representation or system"),
     "Table1 top-left": ("mean", "network"),
     "Table1 bottom lowest 10": ("classes", "network"),

@@ -20,7 +20,7 @@ from companion.evaluation.intervals import interval, ratio_interval
 from companion.experiment import Experiment, Findings, Task
 from companion.features import TUT_MFCC
 from companion.papers.kumar2018 import tagging
-from companion.papers.kumar2018.adaptation import load_target
+from companion.papers.kumar2018.adaptation import Target, load_target
 from companion.papers.kumar2018.cell_rows import POINTS, Table, adapted_gain, item_of, paired_rows, row_of, source_rows
 from companion.papers.kumar2018.cells import (
     OWN_OUTPUT,
@@ -38,7 +38,7 @@ from companion.papers.kumar2018.source import SourceSettings, given_weights
 from companion.papers.kumar2018.tsne import f1_max, layout
 from companion.papers.kumar2018.unit_lists import listed_units, relation_table, unit_counts
 from companion.probes.gmm import mfcc_gmm_folds, with_dynamics
-from companion.results.rows import Rows
+from companion.results.rows import Rows, bare
 from companion.store import Store, Value, Work
 
 BASELINE = Key("none", "Baseline (MFCC-GMM)", OWN_OUTPUT, "")
@@ -162,6 +162,7 @@ def result_rows(rows: Rows, cells: Cells) -> None:
     paired_rows(table, STANDARDISED, "Paired, standardised")
     prose(table)
     bed_groups(table, cells)
+    ties(rows, cells.target, len(cells.found[BEST]))
 
 
 def upper(table: Table) -> None:
@@ -195,6 +196,13 @@ def bed_groups(table: Table, cells: Cells) -> None:
         table.rows.add("Bed groups", name, "right bed", "accuracy %", interval(bed, bounds=(0.0, 1.0)), scale=100)
         share = replace(ratio_interval(scene, bed), p_value=None)  # nobody asks whether a share is one
         table.rows.add("Bed groups", name, "right scene where the bed is right", "accuracy %", share, scale=100)
+
+
+def ties(rows: Rows, target: Target, n_seeds: int) -> None:
+    """How many clips there would be if none shared a recording or an author: what a mean over all is sure by."""
+    clips = np.ones(len(target.labels))
+    known = {"n_clips": len(clips), "n_recordings": target.units.n_recordings, "n_seeds": n_seeds}
+    rows.add("Ties", "all clips", "as many as independent ones", "clips", bare(target.units.effective(clips), **known))
 
 
 def prose(table: Table) -> None:
