@@ -202,7 +202,8 @@ def ties(rows: Rows, target: Target, n_seeds: int) -> None:
     """How many clips there would be if none shared a recording or an author: what a mean over all is sure by."""
     clips = np.ones(len(target.labels))
     known = {"n_clips": len(clips), "n_recordings": target.units.n_recordings, "n_seeds": n_seeds}
-    rows.add("Ties", "all clips", "as many as independent ones", "clips", bare(float(target.units.effective(clips)), **known))
+    weight = float(target.units.effective(clips))
+    rows.add("Ties", "all clips", "as many as independent ones", "clips", bare(weight, **known))
 
 
 def prose(table: Table) -> None:
