@@ -1,5 +1,6 @@
 """Truths of the chapter on tagging: whose outputs its rows are made of, and what test recordings decide: nothing."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,6 +22,7 @@ from papers.kumar2018.tiny import TINY_TAGGING, tiny_task
 from worlds import Disturbed
 
 SEEDS = (0, 1)
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -193,3 +195,22 @@ def test_source_networks_are_n_s_of_every_seed(task, weak_world):
     ]
     assert digests == trained_here
     assert len(set(digests)) == 2
+
+
+def test_recorded_values_of_table_1_follow_from_the_recorded_scores():
+    """MAP and MAUC of each network by scikit-learn, from the scores that stand beside the rows."""
+    folder = ROOT / "data" / "recorded" / "esc50" / "kumar2018" / "tagging"
+    table, rows = (pd.read_csv(folder / name) for name in ("scores.csv", "rows.csv"))
+    classes = list(table.columns[table.columns.get_loc("seed") + 1 :])
+    assert (table.groupby(["shown", "heard", "seed"])["clip"].nunique() == rows["n_clips"].max()).all()
+    for name, (shown, heard) in PUBLISHED.items():
+        of_system = table[(table["shown"] == shown) & (table["heard"] == heard)]
+        for measure, worth in (("MAP", average_precision_score), ("MAUC", roc_auc_score)):
+            values = []
+            for _, one in of_system.groupby("seed"):
+                labels = one["labels"].str.split("+")
+                truth = np.array([[label in said for label in classes] for said in labels])
+                values.append(mean(worth, truth, one[classes].to_numpy()))
+            row = rows[(rows["item"] == "Table1 top-left") & (rows["column"] == name) & (rows["measure"] == measure)]
+            assert row["value"].item() == pytest.approx(np.mean(values), abs=1e-4)
+            assert row["n_seeds"].item() == len(values)
