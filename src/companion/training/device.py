@@ -78,7 +78,7 @@ def precision(device: str) -> Precision:
 def fast_bfloat16() -> bool:
     """True when this CPU multiplies matrices of bfloat16 (AMX), which trains these networks sooner than float32.
 
-    The older AVX-512 BF16 instructions do not: with them a step takes up to a third longer
+    The older AVX-512 BF16 instructions do not: with them alone a step takes up to 1.3 times as long
     (``benchmarks/precision.py``). Without either, bfloat16 is far slower.
     """
     return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
