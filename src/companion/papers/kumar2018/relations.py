@@ -1,7 +1,7 @@
 """What the units of F2 say of a scene: Fig. 2 (bottom) and section 4.4 of Kumar, Khadkevich, Fügen 2018.
 
 The units most active in a scene are listed for N_S and for the adapted networks, and scored against the recipes where
-these are known.
+these are known; units of classes that beds are made of are left out.
 """
 
 from collections.abc import Mapping, Sequence

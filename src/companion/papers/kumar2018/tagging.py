@@ -62,7 +62,7 @@ PROFILES: Mapping[str, TaggingSettings] = {
         source=SourceSettings(epochs=4, batch_size=8, width=0.125, rate="cosine", lr=3e-3),
         shown=SHOWN[:2],
     ),
-    # Half of the filters and 600 recordings, so that nine networks take three core-hours; each is trained until its
+    # Half of the filters and 600 recordings, so that nine networks take two core-hours; each is trained until its
     # validation MAP has not risen for four passes, 30 at most. Of an earlier run, with a quarter of the filters and 14
     # passes at most, the test scores had been seen: that bound, and nothing on them, is why this one is longer.
     "esc50": TaggingSettings(

@@ -89,8 +89,7 @@ PROFILES: Mapping[str, TransferSettings] = {
     # Fixed before any target clip was scored. Adam 1e-3 and average pooling are the closest public code's; every
     # network is trained until its validation has not improved for three passes, sources for 14 at most, from scratch
     # for 25. Half the filters, 1,200 source recordings, the untrained trunk adapted by Method III alone, and a choice
-    # between two networks, so that the page takes two core-hours. In float32 on one core a source takes a minute a
-    # pass, and was still getting better after twenty.
+    # between two networks, so that the page takes two core-hours.
     "esc50": TransferSettings(
         target="esc10",
         weak=WeakSettings(name="esc50", n_train=1200, n_validation=200),
