@@ -226,7 +226,9 @@ def by_length(rows: Rows, fold: Fold) -> None:
 
 
 def score_table(fold: Fold, seeds: Sequence[int]) -> pd.DataFrame:
-    """What every system says of every recording, seed by seed: all that the rows and their intervals are made from.
+    """What every system says of every recording, seed by seed: what rows and intervals of recordings are made from.
+
+    Rows of segments, the maximum over them and localisation, need more than this table holds.
 
     Returns:
         DataFrame: A line for each recording, system and seed: ``clip``, ``recording``, ``length s``, ``labels``,
