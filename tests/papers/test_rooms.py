@@ -50,7 +50,7 @@ def test_parts_are_listed_as_words_that_make_them():
     page = "kumar2018/transfer"
     words = papers.listed_parts(page, "esc50")
     counts = Counter(word.partition(",")[0] for word in words)
-    assert counts == {"source": 3, "adapted": 3 * 3 * 5, "pair": 3 * 10, "scratch": 3 * 5}
+    assert counts == {"source": 3, "adapted": 3 * 3 * 5, "pair": 3 * 3 * 10, "scratch": 3 * 5}
     assert len(set(words)) == len(words)
     assert "adapted,seed=2,method=III,fold=5" in words
     assert papers.parts_before(page, "esc50", "adapted,seed=2,method=III,fold=5") == [
