@@ -109,6 +109,25 @@ def make_run(tmp_path: Path) -> Callable[..., Any]:
     return make
 
 
+@pytest.fixture
+def answered(make_run: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a page of some class and chapter that a run of these lines and tables answers."""
+    import pandas as pd
+
+    from companion.report.evidence import columns
+    from companion.report.page import Page
+
+    def make(kind: type[Page], experiment: Any, *lines, **tables) -> Page:
+        page = object.__new__(kind)
+        page.experiment, page.paper = experiment, experiment.paper
+        kept = {name: pd.DataFrame(table) for name, table in tables.items()}
+        run = make_run("esc50", lines, kept, experiment=experiment.name)
+        page.evidence = columns({"esc50": run}, None)[0]
+        return page
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def released_network() -> Callable[[int], Any]:
     """N_S in the released layout, written from the paper's table and not from this library, by its classes."""

@@ -1,6 +1,7 @@
 """What the pages say in words is what the rows say."""
 
 import math
+from functools import partial
 from types import SimpleNamespace
 
 import pandas as pd
@@ -9,23 +10,15 @@ import torch
 
 from companion.papers.diment2017 import pages, table1
 from companion.papers.diment2017.sounds import recordings
-from companion.report.evidence import columns
 from papers.diment2017.tiny import SOUNDS
 
 PAPER = "Diment2017"
 
 
 @pytest.fixture
-def page(make_run):
+def page(answered):
     """A page of the chapter on transfer, answered by a run of these lines."""
-
-    def made(*lines):
-        one = object.__new__(pages.Page)
-        one.experiment, one.paper = pages.transfer.experiment, PAPER
-        one.evidence = columns({"esc50": make_run("esc50", lines, experiment="diment2017/transfer")}, None)[0]
-        return one
-
-    return made
+    return partial(answered, pages.Page, pages.transfer.experiment)
 
 
 def test_what_a_tagger_says_of_a_mixture_is_said_at_the_end_of_each_step(world, shared):

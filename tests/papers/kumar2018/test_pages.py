@@ -1,26 +1,18 @@
 """What the pages of this paper say is what the run holds."""
 
-import pandas as pd
+from functools import partial
+
 import pytest
 
 from companion.papers.kumar2018 import pages, tagging
-from companion.report.evidence import columns
 
 PAPER = "Kumar2018"
 
 
 @pytest.fixture
-def page(make_run):
+def page(answered):
     """A page that is answered by a run of these lines and tables."""
-
-    def made(*lines, **tables):
-        one = object.__new__(pages.Page)
-        one.experiment, one.paper = tagging.experiment, PAPER
-        run = make_run("esc50", lines, {name: pd.DataFrame(table) for name, table in tables.items()})
-        one.evidence = columns({"esc50": run}, None)[0]
-        return one
-
-    return made
+    return partial(answered, pages.Page, tagging.experiment)
 
 
 def test_clips_by_authors_of_the_source_are_counted_and_left_out(page):

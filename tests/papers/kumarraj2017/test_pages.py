@@ -1,31 +1,22 @@
 """What the pages of this paper say is what the run holds."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from companion.audio import Audio
 from companion.datasets.base import Clip, Event
 from companion.papers.kumarraj2017 import pages, urban
-from companion.report.evidence import columns
 
 PAPER = "KumarRaj2017"
 
 
 @pytest.fixture
-def page(make_run):
+def page(answered):
     """A page of the chapter on both tables, answered by a run of these lines and tables."""
-
-    def made(*lines, **tables):
-        one = object.__new__(pages.Page)
-        one.experiment, one.paper = urban.experiment, PAPER
-        run = make_run("esc50", lines, {name: pd.DataFrame(table) for name, table in tables.items()})
-        one.evidence = columns({"esc50": run}, None)[0]
-        return one
-
-    return made
+    return partial(answered, pages.Page, urban.experiment)
 
 
 def test_gains_by_share_and_what_makes_them_are_drawn_under_their_own_headings(page, monkeypatch):

@@ -1,27 +1,22 @@
 """What the pages of this paper say is what the run holds."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import PolyCollection
 
 from companion.datasets.base import Clip, Event
-from companion.papers.wangmetze2017 import pages
+from companion.papers.wangmetze2017 import ctc, pages
 from companion.papers.wangmetze2017.drawings import hinted_drawn, layer_accuracies, transition_drawn
 from companion.papers.wangmetze2017.pages import Page, beside_the_printed
-from companion.report.evidence import columns
 
 
 @pytest.fixture
-def page(make_run):
+def page(answered):
     """A page that is answered by a run of these lines and tables."""
-
-    def made(*lines, **tables):
-        one, run = object.__new__(Page), make_run("esc50", lines, {n: pd.DataFrame(t) for n, t in tables.items()})
-        one.evidence = columns({"esc50": run}, None)[0]
-        return one
-
-    return made
+    return partial(answered, Page, ctc.experiment)
 
 
 def test_units_that_rise_stand_above_those_that_fall():
