@@ -202,15 +202,16 @@ def test_differences_turn_with_what_is_exchanged(made, rows):
         assert framed(found).loc[key, "value"] == pytest.approx(-rows.loc[key, "value"])
 
 
-def test_the_mean_of_the_ten_adapted_cells_is_the_mean_of_those_ten(made, rows):
+@pytest.mark.parametrize(("family", "layers"), [("10 cells", ("F1", "F2")), ("6 F1 cells", ("F1",))])
+def test_the_mean_gain_of_a_family_of_adapted_cells_is_the_mean_of_just_these(made, rows, family, layers):
     gains = [
         accuracy(made, Key("source", row, column)) - accuracy(made, Key("source", "N_S", column))
         for row in ("N_T^I", "N_T^II", "N_T^III")
         for column in cells.COLUMNS
-        if Key("source", row, column) in made.found
+        if Key("source", row, column) in made.found and column.startswith(layers)
     ]
-    assert len(gains) == 10
-    line = rows.loc[("Paired", "adapted - N_S", "mean of 10 cells", POINTS)]
+    assert len(gains) == int(family.split()[0])
+    line = rows.loc[("Paired", "adapted - N_S", f"mean of {family}", POINTS)]
     assert line["value"] == pytest.approx(np.mean(gains))
 
 

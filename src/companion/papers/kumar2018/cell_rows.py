@@ -125,17 +125,18 @@ def paired_rows(table: Table, probe: str, item: str) -> None:
 
 
 def adapted_gain(table: Table) -> None:
-    """One statement for the family: the mean over all adapted cells of their difference to the matching cell of N_S."""
-    pairs = [
-        (Key("source", row, column), Key("source", "N_S", column))
-        for row in ADAPTED
-        for column in COLUMNS
-        if Key("source", row, column) in table.correct
-    ]
-    for side, name in enumerate(("adapted", "N_S")):
-        table.correct[Key("mean", name, "all cells")] = np.mean([table.correct[pair[side]] for pair in pairs], axis=0)
-    adapted, plain = (Key("mean", name, "all cells") for name in ("adapted", "N_S"))
-    table.difference(adapted, plain, "Paired", "adapted - N_S", f"mean of {len(pairs)} cells")
+    """Statements for families: the mean over all adapted cells, and over those of F1, of what they gain on N_S's."""
+    for what, columns in (("cells", COLUMNS), ("F1 cells", [name for name in COLUMNS if name.startswith("F1")])):
+        pairs = [
+            (Key("source", row, column), Key("source", "N_S", column))
+            for row in ADAPTED
+            for column in columns
+            if Key("source", row, column) in table.correct
+        ]
+        adapted, plain = (Key("mean", name, f"all {what}") for name in ("adapted", "N_S"))
+        for side, mean in enumerate((adapted, plain)):
+            table.correct[mean] = np.mean([table.correct[pair[side]] for pair in pairs], axis=0)
+        table.difference(adapted, plain, "Paired", "adapted - N_S", f"mean of {len(pairs)} {what}")
 
 
 def source_rows(rows: Rows, sources: Sequence[Source]) -> None:
