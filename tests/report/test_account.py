@@ -175,9 +175,9 @@ def test_meanings_and_counts_cover_every_status(rows):
 
 
 def test_a_criterion_that_was_changed_says_so_in_the_table_the_claims_and_the_records(make_run):
-    cell = ("Kumar2018", "Class neighbours", "vacuum cleaner", "chainsaw, engine, hand saw - tenth nearest class",
-            "cosine distance", -0.1, -0.3, 0.1)  # fmt: skip
-    rows = scorecard_rows([make_run("esc50", [cell], experiment="kumar2018/tsne")], [], {"X04": "kumar2018/tsne"})
+    cells = [("Kumar2018", "Class neighbours", "vacuum cleaner", f"{name} - tenth nearest class", "cosine distance",
+              -0.1, -0.3, 0.1) for name in ("chainsaw", "engine", "hand saw")]  # fmt: skip
+    rows = scorecard_rows([make_run("esc50", cells, experiment="kumar2018/tsne")], [], {"X04": "kumar2018/tsne"})
     words = rows.set_index("id").at["X04", "changed"]
     assert words
     assert words in claims(rows).markdown

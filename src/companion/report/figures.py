@@ -165,7 +165,7 @@ def learning_curves(curves: pd.DataFrame, *, x: str, panels: Sequence[str], by: 
 
 
 def how_long(curves: pd.DataFrame, most: int, *, by: str = "network") -> str:
-    """How long networks were trained, in words: steps of each name, and how many were stopped by the bound.
+    """How long networks were trained, in words: steps and passes of each name, and how many the bound stopped.
 
     Args:
         curves: One line an epoch, with ``seed``, ``epoch`` and perhaps ``steps``.
@@ -173,10 +173,10 @@ def how_long(curves: pd.DataFrame, most: int, *, by: str = "network") -> str:
         by: Column that names the networks.
 
     >>> curves = pd.DataFrame({"network": "N", "seed": [0, 0, 1], "epoch": [1, 2, 1], "steps": [10, 20, 10]})
-    >>> how_long(curves, 2)
-    'Steps: N 10 to 20. 1 of 2 networks was stopped by the bound of 2 passes, the others by their validation.'
-    >>> how_long(curves.drop(columns="steps"), 3)
-    'No network was stopped by the bound of 3 passes.'
+    >>> how_long(curves, 3)
+    'Steps: N 10 to 20 in 1 to 2 passes. No network was stopped by the bound of 3 passes.'
+    >>> how_long(curves.drop(columns="steps"), 2)
+    '1 of 2 networks was stopped by the bound of 2 passes, the others by their validation.'
     """
     ends = curves.groupby([by, "seed"], sort=False)[["epoch", *({"steps"} & set(curves))]].max()
     stopped = int((ends["epoch"] >= most).sum())
@@ -186,11 +186,13 @@ def how_long(curves: pd.DataFrame, most: int, *, by: str = "network") -> str:
     bound = f"{count} stopped by the bound of {most} passes{others}."
     if "steps" not in ends:
         return bound
-    spans = ends["steps"].groupby(by, sort=False).agg(["min", "max"])
-    said = ", ".join(
-        f"{name} {low:,}" if low == high else f"{name} {low:,} to {high:,}" for name, low, high in spans.itertuples()
-    )
+    spans = ends.groupby(by, sort=False).agg(["min", "max"])
+    said = ", ".join(f"{name} {_span(of['steps'])} in {_span(of['epoch'])} passes" for name, of in spans.iterrows())
     return f"Steps: {said}. {bound}"
+
+
+def _span(of: pd.Series) -> str:
+    return f"{of['min']:,}" if of["min"] == of["max"] else f"{of['min']:,} to {of['max']:,}"
 
 
 def status_bars(counts: pd.DataFrame, names: Mapping[str, str]) -> Figure:

@@ -35,7 +35,7 @@ def test_a_page_says_which_networks_the_bound_stopped(page):
     made = page(curves=curves)
     made.evidence.run.provenance["settings"] = {"source": {"epochs": 2}}
     said = made.learning().markdown
-    assert "Steps: shown recordings 20, shown segments 12. 1 of 2 networks was stopped by the bound of 2 passes" in said
+    assert "Steps: shown recordings 20 in 2 passes, shown segments 12 in 1 passes. 1 of 2 networks was stopped by the bound of 2 passes" in said
 
 
 def test_the_page_on_transfer_says_it_of_sources_and_of_networks_from_scratch(page):
@@ -47,7 +47,7 @@ def test_the_page_on_transfer_says_it_of_sources_and_of_networks_from_scratch(pa
     )
     made.evidence.run.provenance["settings"] = {"source": {"epochs": 2}, "scratch": {"epochs": 3}}
     said = made.source().markdown
-    assert "N_S 10 to 20. 1 of 3 networks was stopped by the bound of 2 passes" in said
+    assert "N_S 10 to 20 in 1 to 2 passes. 1 of 3 networks was stopped by the bound of 2 passes" in said
     assert "2 of 4 networks were stopped by the bound of 3 passes" in said
     without = page((PAPER, "Source task", "N_S", "validation", "MAP", 0.5, 0.4, 0.6))
     assert "stopped" not in without.source().markdown

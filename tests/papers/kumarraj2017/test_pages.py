@@ -60,7 +60,7 @@ def test_how_far_networks_came_is_their_best_pass(page):
     made.evidence.run.provenance["settings"] = {"training": {"epochs": 3}}
     said = made.learning().markdown
     assert "US WLER up to 0.600" in said
-    assert "Steps: US WLER 30. 1 of 1 networks was stopped by the bound of 3 passes." in said
+    assert "Steps: US WLER 30 in 3 passes. 1 of 1 networks was stopped by the bound of 3 passes." in said
 
 
 def test_classes_that_stand_in_are_said_to(page):

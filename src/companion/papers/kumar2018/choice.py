@@ -1,8 +1,8 @@
-"""Which representation stands for the method: chosen for every test fold by clips that nothing behind it has heard.
+"""Which representation stands for the method: chosen for every test fold by clips that no network behind it has heard.
 
 The accuracy by which C is chosen flatters adapted networks: they have heard the clips that it is measured on, and
 network against network it would favour whoever fits them best. So for a choice networks are adapted anew without
-two folds, one to test and one to choose by.
+two folds, one to test and one to choose by. Only C is that of the cell, chosen within all training folds.
 """
 
 from collections.abc import Mapping, Sequence

@@ -114,7 +114,7 @@ def threshold_table(fold: Fold, limits: Mapping[str, Sequence[Array]]) -> pd.Dat
 
 
 def examples(test: Fold) -> dict[str, pd.DataFrame]:
-    """Outputs over time in the first test recordings of ten seconds or so with two classes or more.
+    """Outputs over time in test recordings of middle length, among those with two classes or more.
 
     Returns:
         ``localisation`` (clip, seconds, class, N_S_slat, N_S; the mean over seeds) and ``events`` (clip, onset,

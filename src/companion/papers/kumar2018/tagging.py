@@ -1,7 +1,7 @@
 """N_S against N_S^slat on weakly labelled recordings: Table 1 of Kumar, Khadkevich, Fügen 2018.
 
-Both networks have the same layers, weights at the start, recordings, passes over them and seeds; they differ in
-what they are shown at a time, a recording or a segment, and so in what a label is taken to say.
+Both networks have the same layers, weights at the start, recordings, seeds and rule for the end of training; they
+differ in what they are shown at a time, a recording or a segment, and so in what a label is taken to say.
 """
 
 from collections.abc import Mapping, Sequence
