@@ -100,6 +100,11 @@ def test_log_odds_by_hand():
     expected = difference / np.sqrt(1 / here + 1 / there)
     np.testing.assert_allclose(scene_events.log_odds(counts, prior=1.0)[0], expected, atol=1e-9)
     np.testing.assert_allclose(scene_events.log_odds(counts, prior=1.0)[1], -expected, atol=1e-9)
+    # A tenth of a scene where nothing else is asked for: ten times the counts, against the same prior.
+    here, there = 10 * counts[0] + prior, 10 * counts[1] + prior
+    difference = np.log(here / here[::-1]) - np.log(there / there[::-1])
+    expected = difference / np.sqrt(1 / here + 1 / there)
+    np.testing.assert_allclose(scene_events.log_odds(10 * counts)[0], expected, atol=1e-9)
 
 
 def test_share_sums_to_one_where_anything_was_counted():

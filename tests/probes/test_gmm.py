@@ -104,6 +104,29 @@ def test_same_seed_same_labels_and_processes_do_not_matter(clips):
     np.testing.assert_array_equal(one, mfcc_gmm_folds(noisy, labels, folds, **settings, n_jobs=2))
 
 
+@pytest.mark.parametrize("settings", [{"n_components": 3}, {"n_components": 1, "max_frames": 30}],
+                         ids=["first guess", "frames left in"])  # fmt: skip
+def test_another_seed_is_another_first_guess_and_other_frames(clips, settings):
+    features, labels, folds = clips
+    noisy = [f + 6 * np.random.default_rng(i).standard_normal(f.shape) for i, f in enumerate(features)]
+    one, other = (mfcc_gmm_folds(noisy, labels, folds, **settings, seed=seed) for seed in (5, 6))
+    assert (one != other).any()
+
+
+def test_a_mixture_learns_from_twenty_thousand_frames_by_the_baselines_settings(monkeypatch):
+    fitted = []
+
+    class Watched(gmm.GaussianMixture):
+        def fit(self, X, y=None):
+            fitted.append((len(X), self.n_components, self.max_iter, self.reg_covar, self.covariance_type))
+            return super().fit(X)
+
+    monkeypatch.setattr(gmm, "GaussianMixture", Watched)
+    frames = np.random.default_rng(0).standard_normal((4, 30_000, 1)).astype(np.float32)
+    mfcc_gmm_folds(list(frames), ["a", "b"] * 2, [1, 1, 2, 2])
+    assert fitted == [(20_000, 16, 40, 1e-3, "diag")] * 4
+
+
 def test_subsampling_keeps_the_same_share_of_every_clip():
     clips = [np.full((n, 2), n, dtype=np.float32) for n in (100, 50, 10)]
     kept = gmm._subsample(clips, 32, np.random.default_rng(0))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from companion import papers
 from companion.checkout import recorded_folder
 from companion.errors import DataError, StoreError
 from companion.results.rows import COLUMNS
@@ -125,6 +126,15 @@ def test_every_recorded_run_of_the_repository_is_whole():
         assert run.evidence != "synthetic", "synthetic numbers are not recorded"
         assert run.folder.relative_to(recorded_folder()).parts[0] == run.profile
         assert all(len(run.table(name)) for name in run.table_names)
+
+
+def test_recorded_runs_are_of_the_settings_that_their_profiles_have():
+    """Whoever changes a profile records it again."""
+    for run in recorded_runs():
+        name = run.provenance["experiment"]
+        settings = papers.experiment(name).profiles[run.profile].model_dump(mode="json")
+        assert run.provenance["settings"] == settings, name
+        assert not run.provenance["changed"], name
 
 
 def test_a_table_that_was_handed_out_is_its_readers(make_run):

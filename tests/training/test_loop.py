@@ -183,6 +183,16 @@ def test_every_example_is_seen_once_an_epoch_in_batches_of_one_length():
     assert sorted(len(group) for group in groups if lengths[group[0]] == 10) == [4, 4, 4, 5]
 
 
+def test_every_epoch_hears_all_examples_in_an_order_of_its_own(tmp_path, monkeypatch):
+    heard, batch = [], Steps.batch
+    monkeypatch.setattr(Steps, "batch", lambda self, indices: heard.append(list(indices)) or batch(self, indices))
+    walk(tmp_path, Schedule(3, 2, 1.0), n_steps=20)
+    steps = heard[-60:]  # what came before is the self-check
+    epochs = [np.concatenate(steps[start : start + 20]).tolist() for start in (0, 20, 40)]
+    assert all(sorted(epoch) == list(range(40)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+
+
 def test_order_depends_on_seed_and_epoch_only():
     def order(seed, epoch):
         return np.concatenate(list(batches([5] * 40, 8, seed, epoch))).tolist()

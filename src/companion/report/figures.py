@@ -187,7 +187,10 @@ def how_long(curves: pd.DataFrame, most: int, *, by: str = "network") -> str:
     if "steps" not in ends:
         return bound
     spans = ends.groupby(by, sort=False).agg(["min", "max"])
-    said = ", ".join(f"{name} {_span(of['steps'])} in {_span(of['epoch'])} passes" for name, of in spans.iterrows())
+    said = ", ".join(
+        f"{name} {_span(of['steps'])} in {_span(of['epoch'])} pass{'es' if of['epoch']['max'] > 1 else ''}"
+        for name, of in spans.iterrows()
+    )
     return f"Steps: {said}. {bound}"
 
 

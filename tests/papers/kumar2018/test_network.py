@@ -63,6 +63,14 @@ def test_a_repeat_is_drawn_with_both_its_times():
     np.testing.assert_allclose(ratio(made_up(0.5 * busy, busy)), 0.5)
 
 
+def test_ends_are_those_of_the_middle_ninety_five_of_a_hundred_resamples():
+    """Resamples that hold one repeat each, whose ratios are 0, 0.001, …, 1."""
+    ratios = np.arange(1001) / 1000
+    dealt = SimpleNamespace(integers=lambda low, high, size: np.repeat(np.arange(1001)[:, None], 2, axis=1))
+    ends = timing.relative_time(made_up(ratios, np.ones(1001)), 1001, dealt)
+    assert ends == pytest.approx((0.5, 0.025, 0.975))
+
+
 def test_table_1_is_answered_by_ten_seconds_on_the_device_that_was_asked_for():
     values = itertools.count(1)
     lines = [

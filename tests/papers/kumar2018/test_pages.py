@@ -30,12 +30,34 @@ def test_clips_by_authors_of_the_source_are_counted_and_left_out(page):
 def test_a_page_says_which_networks_the_bound_stopped(page):
     curves = {
         "shown": ["recordings", "recordings", "segments"], "seed": 0, "epoch": [1, 2, 1], "steps": [10, 20, 12],
-        "loss": 1.0, "MAP": 0.5,
+        "loss": 1.0, "MAP": [0.25, 0.5, 0.125],
     }  # fmt: skip
     made = page(curves=curves)
     made.evidence.run.provenance["settings"] = {"source": {"epochs": 2}}
     said = made.learning().markdown
-    assert "Steps: shown recordings 20 in 2 passes, shown segments 12 in 1 passes. 1 of 2 networks was stopped by the bound of 2 passes" in said
+    assert "Steps: shown recordings 20 in 2 passes, shown segments 12 in 1 pass. 1 of 2 networks was stopped" in said
+    assert "shown recordings up to 0.500, shown segments up to 0.125" in said
+
+
+def test_classes_are_counted_on_the_side_that_their_interval_is_on(page):
+    table = {
+        "class": ["a", "b", "c", "d"], "positives": 9, "N_S_slat": [0.2, 0.3, 0.6, 0.5], "N_S": [0.7, 0.4, 0.2, 0.7],
+        "difference": [0.5, 0.1, -0.4, 0.2], "ci_low": [0.2, -0.1, -0.7, 0.1], "ci_high": [0.8, 0.3, -0.1, 0.3],
+    }  # fmt: skip
+    said = page(class_ap=table).class_ap().markdown
+    assert "AP of 4 classes under both networks: N_S is higher in 3." in said
+    assert "lie above zero in 2 classes, below it in 1." in said
+
+
+def test_the_units_most_often_active_are_listed_first_and_those_of_the_recipe_marked(page):
+    table = {
+        "network": ["N_T^III"] * 4 + ["N_S"], "score": ["count"] * 3 + ["pmi", "count"], "scene": "Park",
+        "event": ["dog", "water_drops", "rain", "siren", "crow"], "value": [3.0, 8.0, 5.0, 99.0, 99.0],
+        "probability": [0.0, 0.4, 0.0, 1.0, 1.0],
+    }  # fmt: skip
+    said = page(relations=table).relation_lists(n=2).markdown
+    assert "water drops ✓, rain" in said
+    assert not any(name in said for name in ("dog", "siren", "crow"))
 
 
 def test_the_page_on_transfer_says_it_of_sources_and_of_networks_from_scratch(page):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from companion.evaluation import scene_truth
 from companion.papers.kumar2018 import relations, unit_lists
 from companion.papers.kumar2018.relations import ITEM, PAIRED, Scorer, printed_lists
 from companion.papers.kumar2018.unit_lists import (
@@ -108,6 +109,17 @@ def test_one_list_for_every_scene_is_the_globally_most_active(truth, totals, row
         expected = held[:, np.argsort(-overall)[:5]].mean()
         line = rows.loc[(ITEM, f"globally most active units of {network}", "count", "precision at 5")]
         assert line["value"] == pytest.approx(expected)
+
+
+def test_ends_of_permutations_are_those_of_the_middle_ninety_five_of_a_hundred(truth, totals, monkeypatch):
+    shares = np.arange(1001) / 1000
+    drawn = SimpleNamespace(precision=shares, correlation=-shares, p_values=(0.25, 0.75))
+    monkeypatch.setattr(scene_truth, "permutation_baseline", lambda *_, **__: drawn)
+    rows = scored(truth, totals)
+    for measure, sign in (("precision at 5", 1), ("rank correlation", -1)):
+        line = rows.loc[(ITEM, "permuted units of N_S", "count", measure)]
+        ends = sorted((sign * 0.025, sign * 0.975))
+        assert line[["value", "ci_low", "ci_high"]].tolist() == pytest.approx([sign * 0.5, *ends])
 
 
 def test_permuted_names_are_what_chance_and_habit_reach(truth, totals):

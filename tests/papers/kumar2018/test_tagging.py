@@ -108,6 +108,11 @@ def test_a_fold_is_heard_both_ways_recording_by_recording(task, weak_world):
             assert np.abs(segments - own).mean() < 0.3 * np.abs(segments - far).mean(), (heard, number)
 
 
+def test_a_fold_knows_who_recorded_what(task, weak_world):
+    authors = {clip.recording: f"author {number % 3}" for number, clip in enumerate(weak_world.clips)}
+    assert tagging.scored_fold(task, Disturbed(weak_world, authors=authors), 3, {}).author_of == authors
+
+
 def test_scoring_uses_the_network_the_fold_and_the_way_that_are_asked_for(shared, weak_world, monkeypatch):
     network, asked = torch.nn.Identity(), []
 
