@@ -285,6 +285,22 @@ def test_provenance_is_of_the_beginning(data):
     assert (said["commit"], said["dirty"]) == ("a" * 40, False)
 
 
+def test_inputs_are_of_the_seed_that_is_asked_for():
+    asked = []
+    watched = replace(EXPERIMENT, inputs=lambda s, seed, folder: asked.append(seed) or inputs(s, seed, folder))
+    watched.run("demo", seed=3)
+    watched.make("drawn", {"seed": 5}, seed=4)
+    watched.find("demo", seed=6)
+    assert asked == [3, 4, 6]
+
+
+def test_the_time_of_a_run_is_in_seconds(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("companion.experiment.time.perf_counter", lambda: now[0])
+    DURING.append(lambda: now.append(now.pop() + 90.0))
+    assert EXPERIMENT.run("demo").provenance["wall_time_s"] == pytest.approx(90.0)
+
+
 def test_provenance_says_what_was_run(data):
     EXPERIMENT.make("drawn", {"seed": 0}, settings={"draw": {"scale": 0.5}})
     data.update(commit="b" * 40)

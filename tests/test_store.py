@@ -220,18 +220,19 @@ def test_a_value_counts_in_a_key_by_its_content(store):
     assert key(facts[0]) != key(facts[1])
 
 
-def test_the_receipt_says_how_it_was_made_and_is_begun_before_the_work(tmp_path):
+def test_the_receipt_says_how_it_was_made_and_is_begun_before_the_work(tmp_path, monkeypatch):
     def stamp(work: Work) -> dict[str, str]:
         CALLS.append("stamp")
         return {"device": work.device}
 
+    monkeypatch.setattr("companion.store.time.perf_counter", lambda: 10.0 + 90.0 * CALLS.count("ramp"))
     store = Store(tmp_path, stamp)
     receipt = store.keep(ramp, 1, work=Work("cuda:1")).receipt
     assert CALLS == ["stamp", "ramp"]
     assert receipt["key"] == store.identity(ramp, 1)
     assert receipt["function"].endswith("test_store.ramp")
     assert receipt["device"] == "cuda:1"
-    assert receipt["seconds"] >= 0
+    assert receipt["seconds"] == 90.0
     store.keep(ramp, 1)
     assert CALLS == ["stamp", "ramp"]
 

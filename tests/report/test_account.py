@@ -186,3 +186,12 @@ def test_a_criterion_that_was_changed_says_so_in_the_table_the_claims_and_the_re
     )
     (record,) = (record for record in json_rows(rows) if record["id"] == "X04")
     assert f"criterion changed: {words}" in record["where"]
+
+
+def test_times_saved_are_said_in_percent(make_run):
+    printed = load_published()
+    lines = [(*printed.loc[name, KEY[:4]], "relative time", value, value - 0.05, value + 0.05)
+             for name, value in (("C006", 0.6), ("C008", 0.5))]  # fmt: skip
+    run = make_run("esc50", lines, experiment="kumar2018/network", evidence="measured")
+    rows = scorecard_rows([run], [], {"C134": "kumar2018/network"})
+    assert "40.0 [35.0, 45.0], % less time, esc50" in claims(rows).markdown

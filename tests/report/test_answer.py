@@ -65,6 +65,8 @@ def test_several_comparisons_show_a_number_each(judge):
 
 def test_many_comparisons_are_counted_and_the_one_nearest_to_failing_is_shown(judge):
     rule = " and ".join(["C058 > 50", "C059 > 50", "C058 > 83", "C059 > 79.5"])
+    three = Finding("Three", rule.rpartition(" and ")[0], unit="%")
+    assert judge(MAX, AVERAGE).answer(three).found == "84.0 [82.0, 86.0], 80.0 [78.0, 82.0] %", "three are listed"
     said = judge(MAX, AVERAGE).answer(Finding("All", rule, unit="%"))
     assert said.found == "2 of 4 hold; the one that holds least 80.0 [78.0, 82.0] %"
     assert said.published == "81.6 to 82.8 %"
@@ -112,7 +114,9 @@ def test_a_criterion_that_was_changed_says_so_beside_its_verdict(judge, monkeypa
     monkeypatch.setattr(answer, "load_criteria", lambda: changed)
     said = judge(MAX).answer(Finding("A claim", "C139"))
     assert said.changed == "reworded after a run"
-    assert "<small>reworded after a run</small>" in claims_table([said], "../scorecard.html", "Claims").html
+    for shown in (claims_table([said], "../scorecard.html", "Claims"), answer_box([said], "sure")):
+        assert "<small>reworded after a run</small>" in shown.html
+        assert re.search("criterion changed[:,] reworded after a run", shown.markdown)
 
 
 def test_the_box_holds_every_finding_with_both_numbers_and_its_verdict(judge):
@@ -124,6 +128,8 @@ def test_the_box_holds_every_finding_with_both_numbers_and_its_verdict(judge):
     assert "published +1.2 points · found +4.0 [+1.5, +6.5] points" in items[0]
     assert '<b class="companion-verdict holds">holds</b>' in items[0]
     assert "<i>N</i><sub>S</sub> &lt; 90 &amp; more" in items[1]
+    lost = judge(MAX, AVERAGE, paired(-4.0, -6.5, -1.5)).answer(RAISED)
+    assert '<b class="companion-verdict contradicted">contradicted</b>' in answer_box([lost], "").html
     assert "How sure: &lt;3 seeds" in shown.html
     assert "- Max above average: published +1.2 points · found +4.0 [+1.5, +6.5] points: **holds**" in shown.markdown
 

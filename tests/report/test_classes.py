@@ -87,6 +87,12 @@ def test_localisation_has_a_panel_for_each_class_with_outputs_and_events_in_seco
     np.testing.assert_allclose(slat.get_ydata(), posteriors().iloc[5:]["N_S_slat"])
     assert n_s.get_linewidth() > slat.get_linewidth()
     assert n_s.get_linestyle() != slat.get_linestyle()
+    (legend,) = figure.legends
+    named = {
+        text.get_text(): line.get_color() for text, line in zip(legend.get_texts(), legend.get_lines(), strict=False)
+    }
+    assert list(named.values()) == [n_s.get_color(), slat.get_color()]
+    assert ["slat" in name for name in named] == ["slat" in name for name in NETWORKS]
     bars = [path.get_extents() for path in rain.collections[0].get_paths()]
     np.testing.assert_allclose([(bar.x0, bar.x1) for bar in bars], [(2.0, 2.5), (3.0, 4.8)])
     assert dog.collections[0].get_paths() == []
@@ -122,6 +128,7 @@ def test_every_class_has_its_pair_of_dots_sorted_by_the_difference():
     np.testing.assert_array_equal(slat, expected["N_S_slat"])
     np.testing.assert_array_equal(n_s, expected["N_S"])
     assert sum(len(axis.collections[0].get_paths()) for axis in panels) == 22
+    assert ["slat" in str(line.get_label()) for line in panels[0].lines] == [True, False]
     assert figure.get_supxlabel() == "average precision (1 classes without a score)"
 
 

@@ -29,6 +29,15 @@ def test_recorded_stands_before_built_and_strong_before_weak(make_run, tmp_path)
     assert columns({}, None) == []
 
 
+def test_every_kind_of_evidence_is_called_by_its_own_words(make_run, tmp_path):
+    words = {"official": "the original data", "measured": "measured on any input", "restaged": "task restaged",
+             "synthetic": "on synthetic sound"}  # fmt: skip
+    for evidence in EVIDENCE:
+        run = make_run("esc50", [CELL], evidence=evidence, folder=tmp_path / evidence)
+        for found in columns({"esc50": run}, run):
+            assert [one for one, said in words.items() if said in found.heading] == [evidence]
+
+
 @pytest.mark.parametrize(
     ("evidence", "line", "said"),
     [

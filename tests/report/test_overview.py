@@ -73,3 +73,11 @@ def test_a_papers_line_keeps_verdicts_apart_from_numbers_that_were_only_restaged
         "no claim has a verdict (155 printed items in all)"
         in paper_lines(scorecard_rows([], [generated], pages), {}, {}).html
     ), "generated sound answers nothing"
+
+
+def test_the_first_claim_stands_with_what_was_printed_before_what_was_found(make_run, monkeypatch):
+    runs = {"esc50": run_with(make_run, 0.01, 0.09)}
+    monkeypatch.setattr("companion.report.overview.recorded", lambda chapter: runs)
+    lines = paper_lines(scorecard_rows([], [], PAGES), {PAPER: ("kumar2018/tagging", HEADLINE)}, {})
+    words = "whole recordings are better (published +4.6 points of MAP, found +5.0 [+1.0, +9.0] points of MAP)"
+    assert f"{words}: <b>holds</b>" in lines.html

@@ -178,7 +178,7 @@ def test_what_is_counted_is_called_by_its_name(page):
     """Intervals over scenes are not over recordings, and counts have none."""
     made = page()
     made.samples = {"transfer": "scenes"}
-    made.evidence.run.rows["n_recordings"] = 15
+    made.evidence.run.rows["n_recordings"] = [15, 3, 15, 15]
     assert "How sure: 15 scenes, 3 seeds; 95 % intervals over scenes and seeds. Data" in made.sure()
     made.evidence.run.rows["ci_low"] = float("nan")
     assert "How sure: counted. Data" in made.sure()

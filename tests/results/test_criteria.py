@@ -1,5 +1,6 @@
 """Criteria are whole, refer to rows and tests that exist, and ask for nothing that the papers' own numbers deny."""
 
+import csv
 import operator
 import re
 
@@ -44,6 +45,13 @@ def test_every_row_says_what_it_needs():
         assert criterion.needs
         assert bool(criterion.claim) <= (criterion.kind == "claim")
         assert bool(criterion.figure) == (criterion.kind == "figure")
+
+
+def test_what_a_row_needs_is_what_the_file_says():
+    with (published_folder() / "criteria.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            found = CRITERIA[row["id"]]
+            assert (found.needs, found.words, found.changed) == (row["needs"], row["criterion"], row["changed"])
 
 
 def test_only_numbers_are_cells_and_only_words_have_rules():

@@ -103,6 +103,14 @@ def test_without_a_p_value_the_interval_gives_one(rule, shift, high, outcome):
     assert judged(f"{rule} and C2 > 0 and C3 > 0", found, ABOVE, ABOVE) == outcome
 
 
+@pytest.mark.parametrize(("rule", "sign"), [("C1 > 50", 1), ("C1 < 50", -1)])
+@pytest.mark.parametrize(("end", "outcome"), [(0.4, CONTRADICTED), (0.05, UNSETTLED)])
+def test_the_p_value_of_an_interval_is_that_of_its_nearer_end_at_95_of_a_hundred(rule, sign, end, outcome):
+    """An end at 0.4 of 2 is 2.45 errors away, p = 0.014, less than a third of 0.05; the farther end says nothing."""
+    ends = sorted((50 - sign * 9, 50 - sign * end))
+    assert judged(f"{rule} and C2 > 0 and C3 > 0", Measured(50 - sign * 2, *ends), ABOVE, ABOVE) == outcome
+
+
 def test_the_p_value_is_of_zero_and_says_nothing_of_another_bound():
     found = Measured(48.0, 46.0, 49.95, p_value=0.0)
     assert judged("C1 > 50 and C2 > 0 and C3 > 0", found, ABOVE, ABOVE) == UNSETTLED
@@ -128,6 +136,8 @@ def test_the_value_shown_is_the_one_nearest_to_failing():
     assert nearest(list(zip(parse_claim(rule), found, strict=True))) == Measured(4)
     assert nearest(list(zip(parse_claim(rule), [Measured(3), Measured(12), Measured(4)], strict=True))).value == 12
     assert nearest(list(zip(parse_claim(rule)[:2], found[:2], strict=True))).value == 8
+    assert nearest(list(zip(parse_claim(rule), [Measured(3), Measured(8), Measured(9)], strict=True))).value == 9
+    assert nearest(list(zip(parse_claim(rule), [Measured(3), Measured(8), Measured(-9)], strict=True))).value == -9
 
 
 # --- the left side of a comparison

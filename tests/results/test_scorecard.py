@@ -358,3 +358,14 @@ def test_the_json_holds_the_same_rows_strictly(make_run, tmp_path):
     assert by_id["C058"]["where"] == f"data/recorded/esc50/{EXPERIMENT} ({TASK})"
     assert by_id["C001"]["value"] is None
     assert by_id["C141"]["published"] == "+4.1"
+
+
+def test_claims_of_two_measures_in_one_row_take_their_own(make_run):
+    terms = [("Kumar2018", "Table1 top-left", "mean over 527", name, measure, 0.5, 0.4, 0.6)
+             for name in ("N_S", "N_S_slat") for measure in ("MAUC", "MAP")]  # fmt: skip
+    gains = [("Kumar2018", "Paired", "mean over 527", "N_S - N_S_slat", f"{measure} difference", *found)
+             for measure, found in (("MAUC", (0.19, 0.1, 0.3)), ("MAP", (-0.22, -0.3, -0.1)))]  # fmt: skip
+    run = make_run("esc50", [*terms, *gains], experiment="kumar2018/tagging")
+    rows = scorecard_rows([run], [], dict.fromkeys(("C132", "C133"), "kumar2018/tagging"), ()).set_index("id")
+    assert rows.loc[["C132", "C133"], "verdict"].tolist() == ["holds", "contradicted"]
+    assert rows.loc[["C132", "C133"], "value"].tolist() == [0.19, -0.22]

@@ -83,3 +83,17 @@ def test_how_sure_counts_the_recordings_of_the_event_that_are_tested(page, monke
     monkeypatch.setattr(type(made.evidence.run), "table_names", ("counts",))
     monkeypatch.setattr(type(made.evidence.run), "table", lambda run, name: table)
     assert made.sure().endswith("15 recordings of the target's event are tested.")
+
+
+def test_every_kind_of_mixture_stands_over_its_own_label():
+    """Rows come in another order than the groups."""
+    found = {"no event": 80.0, "event at 0 dB": 60.0, "event at +6 dB": 90.0}
+    columns = ["event at 0 dB", "event at +6 dB", "no event"]
+    rows = pd.DataFrame([("a", name, value, value - 5, value + 5) for name, value in found.items()],
+                        columns=["row", "column", "value", "ci_low", "ci_high"])  # fmt: skip
+    axis = pages.drawn_by_event(rows, ["a"], columns).axes[0]
+    (dots,) = [line for line in axis.lines if line.get_label() == "a"]
+    labels = [text.get_text().replace("\n", " at ") for text in axis.get_xticklabels()]
+    assert labels == columns
+    assert list(dots.get_ydata()) == [found[name] for name in columns]
+    assert [ends[:, 1].tolist() for ends in axis.collections[0].get_segments()] == [[55, 65], [85, 95], [75, 85]]

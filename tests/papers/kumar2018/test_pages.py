@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from companion.papers.kumar2018 import pages, tagging
+from companion.papers.kumar2018 import pages, relations, tagging
+from companion.report.shown import Shown
 
 PAPER = "Kumar2018"
 
@@ -73,3 +74,43 @@ def test_the_page_on_transfer_says_it_of_sources_and_of_networks_from_scratch(pa
     assert "2 of 4 networks were stopped by the bound of 3 passes" in said
     without = page((PAPER, "Source task", "N_S", "validation", "MAP", 0.5, 0.4, 0.6))
     assert "stopped" not in without.source().markdown
+
+
+def test_gains_by_length_are_drawn_in_points_and_under_their_own_names(page, monkeypatch):
+    rows = [
+        (PAPER, "Paired, by length", "8 s", "N_S - N_S_slat", "MAP difference", 0.05, 0.01, 0.09),
+        (PAPER, "Cross, effects", "8 s", "training: recordings - segments", "MAP difference", 0.02, 0.01, 0.03),
+        (PAPER, "Cross, effects", "8 s", "hearing: scanned - segment by segment", "MAP difference", 0.03, 0.02, 0.04),
+    ]
+    drawn = {}
+    monkeypatch.setattr("companion.report.page.differences", lambda table, unit: drawn.update(
+        {line.group: (line.label, line.value, line.low, line.high) for line in table.itertuples()}))  # fmt: skip
+    monkeypatch.setattr("companion.report.page.show", lambda figure, alt, caption: Shown("", alt))
+    page(*rows).gain_by_length()
+    assert {name: [label, *map(round, numbers)] for name, (label, *numbers) in drawn.items()} == {
+        "N_S - N_S_slat": ["8 s", 5, 1, 9], "Training alone": ["8 s", 2, 1, 3], "Hearing alone": ["8 s", 3, 2, 4],
+    }  # fmt: skip
+
+
+def test_relations_are_sure_over_scenes(answered):
+    line = (PAPER, "Scene-event relations", "N_S", "count", "precision at 5", 0.3, 0.2, 0.4)
+    made = answered(pages.Page, relations.experiment, line)
+    made.evidence.run.rows["n_recordings"] = 15
+    assert "How sure: 15 scenes, 3 seeds; 95 % intervals over scenes and seeds." in made.sure()
+
+
+def test_what_is_drawn_of_the_adaptation_and_the_cells_is_of_the_trained_trunk(page, monkeypatch):
+    curves = {"trunk": ["source", "untrained"], "method": ["I", "III"], "epoch": 1, "loss": [1.0, 2.0],
+              "accuracy": [0.5, 0.25]}  # fmt: skip
+    predictions = {"label": ["a", "b"], "source | N_S | F1 max | LIBLINEAR | run 0": ["a", "b"],
+                   "untrained | N_S | F1 max | LIBLINEAR | run 0": ["b", "b"],
+                   "source | N_S | F1 max | LIBLINEAR | run 1": ["b", "b"]}  # fmt: skip
+    drawn = {}
+    monkeypatch.setattr(pages, "show", lambda figure, alt, caption="": Shown("", alt))
+    monkeypatch.setattr(pages, "learning_curves", lambda curves, **_: drawn.update(curves=curves))
+    monkeypatch.setattr(pages, "confusion_grid", lambda grids: drawn.update(grids=grids))
+    made = page(adaptation_curves=curves, predictions=predictions)
+    made.adaptation()
+    assert drawn["curves"][["method", "loss"]].to_numpy().tolist() == [["Method I", 1.0]]
+    assert "N_S F1 max 100 %" in made.all_confusions().markdown
+    assert list(drawn["grids"]) == ["N_S F1 max"]

@@ -4,6 +4,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from companion.audio import Audio
@@ -123,3 +124,26 @@ def test_chance_is_the_share_of_recordings_that_hold_a_class(page):
                 (PAPER, "Controls", "untrained", "US test", "AP", 0.1, 0.0, 0.2), class_ap=table)  # fmt: skip
     made.evidence.run.rows["n_clips"] = 200
     assert "A ranking by chance has this MAP: US test 0.100." in made.controls().markdown
+
+
+def test_multiply_adds_are_counted_in_thousands_of_millions(page):
+    cost = {"seconds": [10.0], "one pass": [732_432_896], "sliding window": [1_464_865_792], "ratio": [0.5]}
+    said = page(cost=cost).cost().markdown
+    assert "0.73" in said
+    assert "1.46" in said
+
+
+def test_dots_of_the_four_steps_stand_inside_their_intervals():
+    rows = pd.DataFrame({"column": "trained", "value": [0.4, 0.1, 0.2, 0.3], "ci_low": [0.3, 0.05, 0.1, 0.2],
+                         "ci_high": [0.5, 0.2, 0.3, 0.4]})  # fmt: skip
+    axis = pages.drawn_where(rows).axes[0]
+    assert axis.lines[0].get_ydata().tolist() == pytest.approx([40.0, 10.0, 20.0, 30.0])
+    intervals = [segment[:, 1].tolist() for segment in axis.collections[0].get_segments()]
+    assert intervals == [pytest.approx(ends) for ends in ([30, 50], [5, 20], [10, 30], [20, 40])]
+
+
+def test_classes_in_which_wler_is_higher_are_counted(page):
+    table = {"class": list("abc"), "test": "US test", "trained": "US", "US WLER": 0.5, "US SLAT": 0.4,
+             "WLER": 0.5, "SLAT": 0.4, "difference": [0.1, 0.2, -0.1], "positives": 3, "ci_low": 0.0,
+             "ci_high": 0.2}  # fmt: skip
+    assert "WLER is higher in 2 of 3 classes." in page(class_ap=table).class_ap().markdown
