@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from companion.audio import Audio, check, fit_length, frame_times, header, load, mix_down, resample, save
 from companion.errors import AudioError, StoreError
@@ -313,3 +314,18 @@ def test_unwritable_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot write"):
         save(tmp_path / "file" / "tone.wav", Audio(tone(440, 8000), 8000))
+
+
+@pytest.mark.parametrize("rate", [22_050, 16_000])
+def test_resampling_keeps_what_fits_and_nothing_else_at_high_quality(rate):
+    """Just below the new band's end a tone keeps its level; just above it little is left."""
+    time = np.arange(2 * 44_100) / 44_100
+
+    def heard(frequency):
+        found = resample(np.sin(2 * np.pi * frequency * time).astype(np.float32), 44_100, rate)
+        return float(np.sqrt(2 * np.mean(found[rate // 4 : -rate // 4] ** 2)))
+
+    assert heard(0.45 * rate) == pytest.approx(1.0, abs=1e-3)
+    assert heard(0.55 * rate) < 1e-4
+    noise = np.random.default_rng(0).standard_normal(44_100).astype(np.float32)
+    np.testing.assert_allclose(resample(noise, 44_100, rate), soxr.resample(noise, 44_100, rate, "HQ"), atol=1e-6)

@@ -127,6 +127,8 @@ def test_specifications_are_the_papers():
     assert [n_frames(30 * RATE, dv_mfcc(hop)) for hop in (512, 1024, 2048)] == [2584, 1292, 646]
     assert [spec.n_fft for spec in MULTI_SCALE_LOG_MEL] == [512, 1024, 2048, 4096]
     assert {spec.hop_length for spec in MULTI_SCALE_LOG_MEL} == {512}
+    assert (TUT_MFCC.log_mel.n_fft, TUT_MFCC.hop_length, TUT_MFCC.log_mel.n_mels) == (1764, 882, 40)
+    assert TUT_MFCC.n_features == 20
 
 
 @pytest.mark.parametrize(("seconds", "frames"), [(5, 431), (10, 862), (30, 2584)])

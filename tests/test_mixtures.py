@@ -103,6 +103,16 @@ def test_a_bed_has_the_spectrum_of_its_clips_and_random_phases(corpus):
     assert abs(np.corrcoef(bed, other)[0, 1]) < 0.5
 
 
+def test_no_loud_clip_decides_alone_how_a_bed_sounds():
+    """A tone of 500 Hz and one of 4 kHz, 40 dB softer, stand equally high."""
+    time = np.arange(2 * RATE) / RATE
+    clips = [np.sin(2 * np.pi * 500 * time), 0.01 * np.sin(2 * np.pi * 4000 * time)]
+    bed = mixtures.phase_randomised_bed([clip.astype(np.float32) for clip in clips], 2 * RATE, 0)
+    power = np.abs(np.fft.rfft(bed)) ** 2
+    low, high = (power[2 * f - 100 : 2 * f + 100].sum() for f in (500, 4000))
+    assert low / high == pytest.approx(1.0, abs=0.3)
+
+
 def test_a_changed_recipe_changes_the_fingerprint_and_features_are_found_again(drawn, tmp_path):
     store = Store(tmp_path)
     first = extract_corpus(drawn, NS_LOG_MEL, store)

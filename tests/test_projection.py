@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
 
+from companion import projection as projection_module
 from companion.errors import DataError, ParameterError
 from companion.projection import project
 
@@ -17,6 +18,22 @@ def clusters():
 @pytest.fixture(scope="module")
 def projection(clusters):
     return project(clusters, seed=3)
+
+
+def test_a_picture_of_many_clips_has_the_perplexity_steps_and_neighbours_that_it_says(monkeypatch):
+    asked = {}
+    values = np.random.default_rng(0).normal(size=(260, 8))
+
+    class Watched(projection_module.TSNE):
+        def __init__(self, **options):
+            asked.update(options)
+            super().__init__(**options)
+
+    monkeypatch.setattr(projection_module, "TSNE", Watched)
+    found = project(values, seed=5)
+    assert (found.perplexity, asked["perplexity"], asked["n_iter"]) == (30.0, 30.0, 500)
+    assert (asked["neighbors"], asked["random_state"]) == ("exact", 5)
+    assert found.trustworthiness == pytest.approx(trustworthiness(values, found.coordinates, n_neighbors=12))
 
 
 def test_same_seed_same_picture(clusters, projection):

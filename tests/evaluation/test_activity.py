@@ -48,3 +48,10 @@ def test_an_event_may_fill_the_recording_and_frames_may_lie_anywhere():
 def test_a_median_has_a_middle():
     with pytest.raises(ParameterError, match="median over 4 frames"):
         events_of(np.zeros((9, 1), dtype=bool), ["drum"], TIMES[:9], 4)
+
+
+def test_what_sounds_at_the_ends_is_not_smoothed_away():
+    """What lies beyond an end is as its last frame."""
+    active = np.zeros((100, 1), bool)
+    active[:2] = active[-2:] = True
+    assert events_of(active, ["bark"], TIMES, smooth=5) == [(0.0, 0.2, "bark"), (9.8, 10.0, "bark")]

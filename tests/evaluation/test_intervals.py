@@ -6,7 +6,8 @@ from scipy.stats import sem
 from scipy.stats import t as student
 
 from companion.errors import DataError
-from companion.evaluation.influence import Linearised, mean_score
+from companion.evaluation.crossed import crossed
+from companion.evaluation.influence import Linearised, mean_score, weighted
 from companion.evaluation.intervals import (
     Interval,
     holm,
@@ -172,6 +173,19 @@ def test_a_ratio_with_a_zero_has_no_interval(rng):
     assert of_zero.value == 0
     assert np.isnan(of_zero.low)
     assert "zero" in of_zero.note
+
+
+def test_a_statistic_of_weighted_clips_has_as_many_degrees_as_clusters_less_one():
+    """Six people with ten clips each who matter alike: Student's t with five degrees, as for the mean of six."""
+    scores = np.repeat([1.0, -1.0] * 3, 10)
+    units = Units(np.repeat(list("abcdef"), 10).tolist())
+
+    def mean(weights):
+        return ((weights @ scores) / weights.sum(1))[:, None]
+
+    assert crossed(weighted(mean, units)).degrees == pytest.approx(5, rel=0.01)
+    found = statistic_interval(mean, units)
+    assert found.high - found.value == pytest.approx(2.5706 * (6 / 5) ** 0.5 / 6**0.5, rel=0.02)
 
 
 def test_any_statistic_of_weighted_clips(rng):

@@ -119,3 +119,9 @@ def test_what_cannot_be_scored_is_refused(rng):
         f1_from_counts(np.ones((3, 2, 3)), np.ones(2))
     with pytest.raises(DataError):
         segment_f1([], [], 0.5)
+
+
+def test_of_two_thresholds_that_are_as_good_the_lower_is_taken():
+    """F1 is 2/3 from 0.2 on, with every true segment and two wrong ones, and from 0.5 on, with one of two."""
+    truth, outputs = np.array([[0], [1], [0], [0], [1]]), np.array([[0.1], [0.2], [0.3], [0.4], [0.5]])
+    assert choose_thresholds([truth], [outputs]).tolist() == pytest.approx([0.15])

@@ -152,6 +152,16 @@ def test_the_convolution_hears_nine_frames_and_sees_zeros_beyond_the_ends():
     assert torch.nonzero(changed).flatten().tolist() == list(range(8, 17))
 
 
+def test_the_convolution_is_two_of_them_with_relu_between_and_tanh_behind():
+    made = ConvLayer(6, 5, generator=torch.Generator().manual_seed(0)).eval()
+    x = 10 * clip(30)
+    one = nn.functional.pad(x.mT, (2, 2))
+    hidden = nn.functional.conv1d(one, made.first.weight, made.first.bias).clamp(min=0)
+    two = nn.functional.pad(hidden, (2, 2))
+    expected = torch.tanh(nn.functional.conv1d(two, made.second.weight, made.second.bias)).mT
+    torch.testing.assert_close(made(x), expected)
+
+
 def test_the_convolutions_clips_lose_the_same_inputs_in_every_frame():
     made = ConvLayer(6, 200, dropout=0.5, generator=torch.Generator().manual_seed(0)).train()
     torch.manual_seed(1)

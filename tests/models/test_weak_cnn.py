@@ -296,3 +296,15 @@ def test_a_frame_reaches_only_segments_whose_receptive_field_holds_it(network, f
     within = (starts <= frame) & (frame < starts + SEGMENT)
     assert np.all(difference[~sees] < 1e-5)
     assert np.all(difference[within] > 1e-3)
+
+
+def test_first_weights_are_uniform_as_far_as_xavier_says_for_relu():
+    torch.manual_seed(0)
+    for layer in convolutions(WeakCNN(7, width=0.25)):
+        fan_in, fan_out = (n * layer.kernel_size[0] * layer.kernel_size[1] for n in layer.weight.shape[1::-1])
+        bound = 2**0.5 * (6 / (fan_in + fan_out)) ** 0.5
+        weights = layer.weight.detach()
+        if weights.numel() > 1000:
+            assert float(weights.abs().max()) == pytest.approx(bound, rel=0.01)
+            assert float(weights.std()) == pytest.approx(bound / 3**0.5, rel=0.05)
+        assert layer.bias is None or not layer.bias.any()

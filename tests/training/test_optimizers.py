@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from companion.training.loop import adam
 from companion.training.optimizers import nesterov, rmsprop
 
 
@@ -19,6 +20,18 @@ def test_three_steps_by_hand():
     first = -0.1 * 3 / 0.9**0.5
     second = first + 0.1 / 0.91**0.5
     assert came_to == pytest.approx([first, second, second - 0.1 * 0.5 / 0.844**0.5], rel=1e-6)
+
+
+def test_adam_by_hand():
+    """Moments of 0.9 and 0.999, corrected for their start, and nothing decays."""
+    weight = nn.Parameter(torch.ones(1, dtype=torch.float64))
+    optimizer, first, second, expected = adam([weight], 0.1), 0.0, 0.0, 1.0
+    for step, slope in enumerate((3.0, -1.0, 0.5, 0.0), start=1):
+        weight.grad = torch.tensor([slope], dtype=torch.float64)
+        optimizer.step()
+        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
+        expected -= 0.1 * (first / (1 - 0.9**step)) / ((second / (1 - 0.999**step)) ** 0.5 + 1e-8)
+        assert float(weight.detach()) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_small_constant_stands_outside_the_root():

@@ -18,6 +18,11 @@ def numbered(*lengths):
     return [np.arange(100 * i, 100 * i + n, dtype=np.float32)[:, None] for i, n in enumerate(lengths)]
 
 
+@pytest.mark.parametrize(("frames", "lengths"), [(539, [500, 39]), (519, [500]), (520, [500, 20]), (7, [7])])
+def test_pieces_have_five_hundred_frames_and_the_last_of_them_twenty(frames, lengths):
+    assert Sequences(numbered(frames), [np.zeros((0, 2), np.int64)]).lengths == lengths
+
+
 def test_recordings_are_cut_into_pieces_and_tokens_with_them():
     tokens = [np.array([[1, 3], [2, 10], [1, 19], [2, 24]]), np.array([[3, 2]]), np.zeros((0, 2), np.int64)]
     examples = Sequences(numbered(27, 4, 12), tokens, 10, shortest=5)
