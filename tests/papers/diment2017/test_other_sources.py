@@ -99,3 +99,13 @@ def test_parts_of_another_source_are_its_networks(both):
     transfer.compute(task)
     after = Counter(repr(receipt["key"]) for receipt in task.receipts)
     assert set(before) <= set(after), "the chapter uses what its parts made"
+
+
+def test_every_other_source_is_asked_for_by_its_name(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(transfer, "rare_sounds", lambda sounds, seed, data: asked.append((sounds.source, seed, data)) or
+                        f"sounds of {sounds.source}")  # fmt: skip
+    settings = transfer.PROFILES["esc50"]
+    assert set(settings.also) == {"voices"}
+    assert transfer.inputs(settings, 3, tmp_path) == {"sounds": "sounds of cry", "voices": "sounds of voices"}
+    assert {one[1:] for one in asked} == {(3, tmp_path)}

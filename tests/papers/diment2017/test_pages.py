@@ -89,11 +89,13 @@ def test_every_kind_of_mixture_stands_over_its_own_label():
     """Rows come in another order than the groups."""
     found = {"no event": 80.0, "event at 0 dB": 60.0, "event at +6 dB": 90.0}
     columns = ["event at 0 dB", "event at +6 dB", "no event"]
-    rows = pd.DataFrame([("a", name, value, value - 5, value + 5) for name, value in found.items()],
+    rows = pd.DataFrame([(system, name, value + more, value + more - 5, value + more + 5)
+                         for system, more in (("a", 0), ("b", 1)) for name, value in found.items()],
                         columns=["row", "column", "value", "ci_low", "ci_high"])  # fmt: skip
-    axis = pages.drawn_by_event(rows, ["a"], columns).axes[0]
-    (dots,) = [line for line in axis.lines if line.get_label() == "a"]
+    axis = pages.drawn_by_event(rows, ["b", "a"], columns).axes[0]
+    other, dots = (line for name in "ba" for line in axis.lines if line.get_label() == name)
+    assert list(other.get_ydata()) == [found[name] + 1 for name in columns]
     labels = [text.get_text().replace("\n", " at ") for text in axis.get_xticklabels()]
     assert labels == columns
     assert list(dots.get_ydata()) == [found[name] for name in columns]
-    assert [ends[:, 1].tolist() for ends in axis.collections[0].get_segments()] == [[55, 65], [85, 95], [75, 85]]
+    assert [ends[:, 1].tolist() for ends in axis.collections[1].get_segments()] == [[55, 65], [85, 95], [75, 85]]

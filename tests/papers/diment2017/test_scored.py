@@ -9,8 +9,10 @@ from companion.datasets.synthetic.rare import SyntheticRare
 from companion.events import author_of
 from companion.papers.diment2017 import transfer
 from companion.papers.diment2017.learning import TargetSettings
+from companion.papers.diment2017.scored import Scores
 from companion.papers.diment2017.scored import test_set as tests_of
-from papers.diment2017.made_up import N, rows_of, system
+from companion.results.rows import Rows
+from papers.diment2017.made_up import N, right_in, rows_of, system
 from papers.diment2017.tiny import World
 
 # Control, and where events are missed
@@ -34,6 +36,10 @@ def test_false_alarms_are_counted_where_the_target_is_not(made_up):
     )
     assert {line["n_clips"] for line in found.values()} == {12}
     assert {line["measure"] for line in found.values()} == {"false alarms %"}
+    half = found["b"]
+    assert half["ci_high"] - 50 == pytest.approx(50 - half["ci_low"])
+    low, third = (math.log(x / (100 - x)) for x in (found[names["full"]]["ci_low"], 100 / 3))
+    assert math.log(1 / (100 / found[names["full"]]["ci_high"] - 1)) - third == pytest.approx(third - low)
 
 
 def test_without_a_control_nothing_is_said_of_one(made_up):
@@ -68,6 +74,41 @@ def test_events_are_told_apart_by_their_onset(made_up, third):
     found = [rows["By event", "c", column]["value"] for column in columns]
     assert found == pytest.approx([100.0 * (i == (3 if third is None else third)) for i in range(4)])
     assert sum(rows["By event", "c", column]["n_clips"] for column in columns) == 2 * N
+
+
+# Levels
+
+
+def test_whoever_is_a_little_surer_than_not_has_said_yes(world):
+    tests = tests_of(world, TargetSettings(n_test=N), "test", 2)
+    scores = Scores(tests, Rows())
+    scores.add("just so", [np.where(tests.labels, 0.51, 0.49).astype(np.float32)])
+    assert scores.right("just so").all()
+    scores.add("just not", [np.where(tests.labels, 0.49, 0.51).astype(np.float32)])
+    assert not scores.right("just not").any()
+
+
+def test_the_interval_of_a_level_is_one_of_log_odds(made_up):
+    """Both ends lie as far from the value, on the scale on which a share of clips has no end."""
+    rows = rows_of(transfer.compute(made_up(said=right_in({"a": 20, "c": 15}))))
+
+    def log_odds(percent):
+        return math.log(percent / (100 - percent))
+
+    levels = [line for line in rows.values() if line["measure"] in ("accuracy %", "false alarms %")]
+    within = [line for line in levels if 0 < line["value"] < 100 and line["ci_low"] < line["value"] < line["ci_high"]]
+    assert {"Table1", "Bound"} <= {line["item"] for line in within}
+    for line in within:
+        low, value, high = (log_odds(line[name]) for name in ("ci_low", "value", "ci_high"))
+        assert high - value == pytest.approx(value - low), line["row"]
+
+
+def test_findings_are_of_the_seeds_and_recordings_that_they_say(made_up):
+    findings = transfer.compute(made_up())
+    assert list(findings.seeds) == [0, 1, 2]
+    clips = tests_of(World(), TargetSettings(n_test=N), "test", 2).clips
+    assert findings.n_recordings == len({name for clip in clips for name in clip.recording.split("+")})
+    assert findings.n_recordings < len(clips)
 
 
 # Test mixtures

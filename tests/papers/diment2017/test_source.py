@@ -44,7 +44,7 @@ class MadeUp(Task):
         if function.__name__ == "train_source":
             _, common, settings, _, rotation, _ = arguments
             name = next(n for n, v in VARIANTS.items() if (v.common, v.source) == (common, settings))
-            return Net(0.9, name, rotation)
+            return Net(0.9 + rotation / 100 + len(name) / 1e4, name, rotation)
         network, sounds, _, n_test, rotation, seed = arguments
         assert network.rotation == rotation
         labels = np.array([bool(c.weak) for c in source.test_mixtures(sounds, n_test, rotation, seed).clips])
@@ -61,6 +61,14 @@ def task(shared, world, monkeypatch):
         return MadeUp(**vars(made), right=right)
 
     return make
+
+
+def test_curves_are_of_the_network_and_rotation_that_their_line_names(task):
+    findings = source.compute(task(lambda name, rotation: 12))
+    curves = findings.tables["curves"]
+    assert len(curves) == 2 * len(VARIANTS)
+    for line in curves.itertuples():
+        assert line.accuracy == pytest.approx(0.9 + line.rotation / 100 + len(line.network) / 1e4)
 
 
 def test_each_way_of_learning_has_its_own_row_over_both_rotations(task):

@@ -76,11 +76,13 @@ def test_mixtures_of_a_search_and_in_the_wild_hold_more_and_are_drawn_apart(monk
     found = sounds(s, 0, tmp_path)
     assert (found.clean, found.web, found.wild) == ("clean", "found", "wild")
     (given,) = labelled
-    assert given[:3] == ("web", 0.1, 0.7)
+    assert given == ("web", 0.1, 0.7, 20)
     sizes = {name: one[0] for name, one in drawn.items()}
     assert sizes == {"clean": {"train": 3, "validation": 4, "test": 5}, "web": {"train": 6}, "wild": {"test": 7}}
-    rules = {name: (max(one[1].n_classes), one[1].durations) for name, one in drawn.items()}
-    assert rules == {"clean": (1, (2.0,)), "web": (2, (2.0,)), "wild": (2, (9.0,))}
+    rules = {name: (rule.n_classes, rule.durations, rule.ratio_db) for name, (_, rule, _) in drawn.items()}
+    noisy = (-5.0, 10.0)
+    assert rules == {"clean": ((1, 1), (2.0,), (0.0, 20.0)), "web": ((1, 2), (2.0,), noisy),
+                     "wild": ((1, 2), (9.0,), noisy)}  # fmt: skip
     assert len({seed for *_, seed in drawn.values()}) == 3
 
 
@@ -148,6 +150,13 @@ def test_more_different_counts_are_a_greater_disagreement_than_counts_that_are_f
     clips = [Clip(name, name, 1, 5.0, "steps") for name in counts]
     for listed in (clips, clips[::-1]):
         assert footsteps.ambiguous(SimpleNamespace(clips=listed), "steps").id == "five ways"
+
+
+def test_the_boundaries_are_those_of_the_recording_in_the_picture():
+    found = footsteps.tables(Clicks("2.0", "0.2 0.35 1.0 1.7"), "steps")
+    assert set(found["footsteps"]["clip"]) == {"0.2 0.35 1.0 1.7"}
+    apart = found["boundaries"][found["boundaries"]["pause"] == 0.04]
+    assert apart["onset"].tolist() == pytest.approx([0.2, 0.35, 1.0, 1.7], abs=0.03)
 
 
 def test_the_picture_is_its_log_mel():

@@ -108,6 +108,17 @@ def test_validation_recordings_choose_the_pass_and_teach_nothing(trained):
     assert one.kept.facts["facts"]["MAP"] != two.kept.facts["facts"]["MAP"]
 
 
+def test_the_pass_is_chosen_by_what_all_scales_say_together(trained):
+    """What is kept as its MAP is that of the mean over both windows on the validation recordings."""
+    made = trained()
+    said = learning.said_of(Work(), made.kept, corpus(), 2, TRAINING, HEARD[0]).arrays["recording"]
+    clips = [clip for clip in corpus().clips if clip.fold == 2]
+    labels = np.array([[name in clip.weak for name in CLASSES] for clip in clips], dtype=np.float32)
+    found = [learning.mean_ap(labels, one) for one in (said.mean(0), said[0])]
+    assert made.kept.facts["facts"]["MAP"] == pytest.approx(found[0], abs=1e-6)
+    assert found[0] != found[1], "or this could not fail"
+
+
 @pytest.fixture
 def kept(shared, tmp_path):
     store.write(tmp_path / "n.safetensors", learning.untrained(Work(), CLASSES, TRAINING, 3), {})

@@ -74,11 +74,13 @@ def asked_of(monkeypatch, corpus):
         if function is learning.untrained:
             return given
         asked.append(given[0])
+        assert given[2:] == (5, 2048)
         one = made_up([0.1, 0.0], [0.5, 1e-7], [9.0, 0.0], n=given[2])
         return {**one, "mean": one["mean"] + np.linspace(0, 0.1, given[2])[:, None]}
 
     monkeypatch.setattr(scan.urban, "network", lambda task, *names: names)
-    made = with_inputs(scan.experiment, {"training": TRAINING, "n_clips": 5, "n_seeds": 2}, clean=corpus)
+    made = with_inputs(scan.experiment, {"training": TRAINING, "n_clips": 5, "n_seeds": 2, "n_fft": 2048},
+                       clean=corpus)  # fmt: skip
     task = SimpleNamespace(inputs=made.inputs, settings=made.settings, seeds=made.seeds, keep=keep)
     return rows_of(scan.compute(task).rows), asked
 

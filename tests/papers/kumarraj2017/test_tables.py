@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from companion.datasets.base import Clip, Event
+from companion.evaluation.intervals import interval
 from companion.papers.kumarraj2017 import tables
 from companion.papers.kumarraj2017.learning import HEARD, SHOWN
 from companion.papers.kumarraj2017.tables import (
@@ -106,6 +107,20 @@ def test_the_lowest_of_all_classes_is_the_lowest_and_named():
     found = rows_of(rows)["Prose, US test", "lowest of all classes", "US WLER - US SLAT", "AP difference"]
     assert found["value"] == pytest.approx(own.min())
     assert f"the lowest is {own.idxmin()}; {(own > 0).sum()} of 3 differences" in found["note"]
+    judge = Judge(Rows(), test := made_up())
+    gains = [judge.mean(published(US, WLER), classes=[i]) - judge.mean(published(US, SLAT), classes=[i])
+             for i in range(3)]  # fmt: skip
+    joint = [interval(gain, bounds=(-1.0, 1.0), level=1 - 0.05 / 3) for gain in gains]
+    assert found["ci_high"] == pytest.approx(min(one.high for one in joint)), "of whichever is lowest of three"
+    assert test.classes[:3] == tuple(lines["class"][:3])
+
+
+def test_the_interval_of_ap_is_one_of_log_odds():
+    rows = Rows()
+    tables.table(rows, made_up(), ROWS)
+    line = rows_of(rows)[US_TEST, "MAP", "US WLER", "AP"]
+    low, value, high = (np.log(line[name] / (1 - line[name])) for name in ("ci_low", "value", "ci_high"))
+    assert high - value == pytest.approx(value - low)
 
 
 def test_lines_of_classes_hold_their_own_numbers():

@@ -217,8 +217,63 @@ def test_what_is_kept_is_what_the_last_epoch_says(heard, tmp_path):
         assert rate == pytest.approx(found.curve[-1][name])
 
 
+def test_boundary_networks_of_a_seed_begin_alike_and_of_other_seeds_otherwise(heard, tmp_path, monkeypatch):
+    corpus, value = heard
+    begun = []
+
+    def fit(model, *rest, **options):
+        begun.append({name: weight.clone() for name, weight in model.state_dict().items()})
+        raise StopIteration
+
+    monkeypatch.setattr(learning, "fit", fit)
+    for seed in (0, 0, 1):
+        with pytest.raises(StopIteration):
+            train(Work(folder=tmp_path), corpus, kept(value), "low-level", TINY, seed)
+    one, again, other = begun
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not torch.equal(one["lstm.cells.weight_ih_l0"], other["lstm.cells.weight_ih_l0"])
+
+
+def test_low_level_features_are_heard_as_fifty_components_and_layers_as_they_are(heard):
+    corpus, value = heard
+    for feature, width in (("low-level", 50), ("conv5", 120)):
+        assert {x.shape[1] for x in learning.heard_as(corpus, kept(value), feature).features} == {width}
+
+
+@pytest.mark.parametrize("feature", ["low-level", "conv5"])
+def test_a_network_is_asked_for_by_its_own_feature_and_seed(monkeypatch, feature):
+    asked = []
+    monkeypatch.setattr(ctc_networks, "frames_of", lambda task, feature: f"frames of {feature}")
+    task = SimpleNamespace(keep=lambda *given: asked.append(given), settings=ctc.PROFILES["esc50"],
+                           inputs={"corpus": "corpus"}, seed=5)  # fmt: skip
+    ctc_networks.network_of(task, feature, 7)
+    assert asked == [(train, "corpus", f"frames of {feature}", feature, task.settings.network, 7)]
+
+
+def test_kinds_of_errors_are_counted_each_under_its_own_name():
+    """Of twenty true tokens three are left out and one is another; two are put in."""
+    true = np.array([[i, 10 * i] for i in range(1, 21)])
+    said = np.concatenate([true[:4], [[31, 44], [32, 46]], true[4:9], [[30, 100]], true[10:14], true[17:]])
+    errors = token_errors([true], [said])
+    whole = Said([said], ())
+    (found,) = ctc_rows.kinds_of([true], [whole], np.array([0]), [errors])
+    assert [found[name] for name in ("substitutions", "deletions", "insertions")] == [5.0, 15.0, 10.0]
+
+
+def test_f1_ends_stay_within_a_hundred():
+    rows = Rows()
+    counts = [(np.array([[9, 0, 1], [8, 1, 0], [9, 0, 0]]),) * len(ctc_rows.F1_COLUMNS)] * 2
+    ctc_rows.f1_rows(rows, "row", counts, Units(list("abc")))
+    assert all(line["ci_low"] < line["value"] < line["ci_high"] <= 100 for line in rows.lines)
+
+
 def test_the_network_begins_to_speak_in_the_first_epoch_that_says_anything():
-    curve = [{"epoch": 1, "said": 0.0}, {"epoch": 2, "said": 0.004}, {"epoch": 3, "said": 0.4}, {"epoch": 4, "said": 0}]
+    curve = [
+        {"epoch": 1, "said": 0.0},
+        {"epoch": 2, "said": 0.004},
+        {"epoch": 3, "said": 0.02},
+        {"epoch": 4, "said": 0.4},
+    ]
     assert first_token(curve) == 3
     assert first_token(curve, 0.001) == 2
     assert first_token(curve[:2]) is None

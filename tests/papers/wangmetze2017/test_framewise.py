@@ -90,10 +90,11 @@ def test_labels_of_frames_are_those_of_their_recordings(heard, tmp_path, monkeyp
 def test_settings_of_the_detector_reach_its_network_and_its_loop(heard, tmp_path, monkeypatch):
     """Units, cells and batches are those of the network of boundaries; rate and epochs are its own."""
     corpus, value = heard
-    given = []
+    given, begun = [], []
 
     def fit(model, examples, loss, validate, schedule, **options):
         given.append((model, schedule, options["seed"]))
+        begun.append(model.state_dict()["lstm.cells.weight_ih_l0"].clone())
         raise StopIteration
 
     monkeypatch.setattr(framewise, "fit", fit)
@@ -102,6 +103,9 @@ def test_settings_of_the_detector_reach_its_network_and_its_loop(heard, tmp_path
     with pytest.raises(StopIteration):
         train_activity(Work(folder=tmp_path), corpus, kept(value), "low-level", network, own, 5)
     ((model, schedule, seed),) = given
+    with pytest.raises(StopIteration):
+        train_activity(Work(folder=tmp_path), corpus, kept(value), "low-level", network, own, 6)
+    assert not torch.equal(*begun), "another seed begins otherwise"
     assert (model.units, model.activation, seed) == (7, "relu", 5)
     assert (schedule.epochs, schedule.batch_size, schedule.lr) == (4, 3, 0.03)
 

@@ -160,6 +160,15 @@ def test_values_follow_from_predictions_and_differences_from_values(world):
         assert rows["Paired", *place] == pytest.approx(level(one) - level(other)), place
 
 
+def test_folds_are_listed_each_with_its_own_accuracy(world):
+    """Right in fold 2 and nowhere else."""
+    clips = Clips.of(world)
+    key = Key("SoundNet", "pool5", "max")
+    made = {key: Cell(np.where(clips.folds == 2, clips.labels, 1 - clips.labels), (1.0,) * 5)}
+    listed = cells.tables(clips, made)["folds"].set_index("fold")["accuracy %"]
+    assert listed.to_dict() == {1: 0.0, 2: 100.0, 3: 0.0, 4: 0.0, 5: 0.0}
+
+
 def test_exchanged_networks_exchange_the_sign(world):
     clips, made = Clips.of(world), made_up(world)
     turned = {"conv5": "conv6", "conv6": "conv5"}

@@ -136,14 +136,18 @@ def test_seeds_hear_other_excerpts(monkeypatch, tmp_path):
 
     def fit(network, examples, *rest, **options):
         drawn.append(examples.make(0, 0)[1])
+        begun.append([weight.detach().clone() for weight in network.parameters()])
         raise StopIteration
 
+    begun = []
     monkeypatch.setattr(student_training, "fit", fit)
     for seed in (0, 1, 0):
         with pytest.raises(StopIteration):
             train(Work(folder=tmp_path), *clips_of(), FOLDS, TINY, seed)
     np.testing.assert_array_equal(drawn[0], drawn[2])
     assert not np.array_equal(drawn[0], drawn[1])
+    assert all(torch.equal(a, b) for a, b in zip(begun[0], begun[2], strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(begun[0], begun[1], strict=True)), "and begin otherwise"
 
 
 def test_each_of_three_clips_of_an_excerpt_meets_its_target(monkeypatch, tmp_path):

@@ -145,6 +145,15 @@ def found(monkeypatch):
     return compute
 
 
+def test_a_student_is_asked_for_by_its_own_name_and_seed(monkeypatch):
+    lesson = SimpleNamespace(sounds="sounds", teacher="teacher", folds="folds")
+    monkeypatch.setattr(students, "lesson_of", lambda task: lesson)
+    asked, settings = [], students.PROFILES["esc50"]
+    task = SimpleNamespace(keep=lambda *given: asked.append(given), settings=settings, seed=5)
+    students.network_of(task, "SN-R GRU", 7)
+    assert asked == [(students.train, "sounds", "teacher", "folds", students.student(settings, "SN-R GRU"), 7)]
+
+
 def test_rows_are_what_was_planted(found):
     rows, done, common = found()
     for split in ("validation", "test"):
