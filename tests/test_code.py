@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -206,3 +207,26 @@ def test_the_version_of_a_numerical_package_counts_where_it_is_used(written, mon
     assert digests(scipy="1.1")[1] == other
     assert digests(torch="1.1")[0] == main
     assert digests(matplotlib="1.1") == (main, other)
+
+
+TOUCH_NO_NUMBER = {
+    "filelock", "ipykernel", "itables", "joblib", "jupyter_book", "jupyter_client", "matplotlib", "nbformat",
+    "papermill", "platformdirs", "pooch", "pydantic", "requests", "rich", "safetensors", "seaborn", "snakemake",
+    "sphinx", "sphinx_external_toc", "tqdm", "typer", "yaml",
+}  # fmt: skip
+EXACT = {"pandas", "rapidfuzz"}
+"""Tables, and counts of whole edits: what a version computes, every version does."""
+
+
+def test_every_package_that_touches_a_number_counts_with_its_version():
+    """A new one is put on one of the lists, after somebody thought of it."""
+    imported = set()
+    for file in code.PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Import(names=names):
+                    imported |= {one.name.partition(".")[0] for one in names}
+                case ast.ImportFrom(module=str(name), level=0):
+                    imported.add(name.partition(".")[0])
+    known = set(sys.stdlib_module_names) | {"companion"} | TOUCH_NO_NUMBER | EXACT
+    assert imported - known == set(code.NUMERICAL)

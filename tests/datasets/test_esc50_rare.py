@@ -21,7 +21,7 @@ from companion.events import author_of, read_table
 from companion.features import LogMel, extract
 from companion.mixtures import render
 from companion.mixtures.files import read_recipes
-from companion.mixtures.rare import RareDraw, RareRule
+from companion.mixtures.rare import Crossfade, RareDraw, RareRule
 
 TASKS = ("source", "target")
 SPEC = LogMel("coarse", n_fft=2048, hop_length=2048, n_mels=10)
@@ -78,6 +78,13 @@ def test_no_two_parts_of_either_task_share_a_recording_or_an_author(both, source
         for one, other in combinations(pools.values(), 2):
             assert not {row.recording for row in one.cuts} & {row.recording for row in other.cuts}
             assert not {author_of(row) for row in one.cuts} & {author_of(row) for row in other.cuts}
+
+
+def test_mixtures_are_drawn_by_the_rule_of_the_recorded_ones(both):
+    """Soft edges, recordings equally likely, and three chains of one recording each behind them."""
+    faded = Crossfade((3.0, 5.0), 0.5, (-40.0, -28.0), 3.0, recordings=1, layers=3)
+    for sounds in both.values():
+        assert sounds.rule == RareRule(30.0, (-6.0, 0.0, 6.0), 0.2, edge=0.01, by_recording=True, crossfade=faded)
 
 
 def test_source_and_target_share_nothing_whatever_their_rotations(both):

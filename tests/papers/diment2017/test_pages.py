@@ -10,6 +10,7 @@ import torch
 
 from companion.papers.diment2017 import pages, table1
 from companion.papers.diment2017.sounds import recordings
+from companion.report.shown import Shown
 from papers.diment2017.tiny import SOUNDS
 
 PAPER = "Diment2017"
@@ -99,3 +100,25 @@ def test_every_kind_of_mixture_stands_over_its_own_label():
     assert labels == columns
     assert list(dots.get_ydata()) == [found[name] for name in columns]
     assert [ends[:, 1].tolist() for ends in axis.collections[1].get_segments()] == [[55, 65], [85, 95], [75, 85]]
+
+
+def test_the_best_of_each_network_is_said_and_not_the_worst(page, monkeypatch):
+    curves = {"epoch": [1, 2, 1, 2], "loss": 1.0, "accuracy": [0.5, 0.75, 0.625, 0.25], "seed": [0, 0, 1, 1],
+              "network": ["ours", "ours", "other", "other"], "rotation": [0, 0, 0, 1]}  # fmt: skip
+    drawn = {}
+    monkeypatch.setattr(pages, "learning_curves", lambda curves, **_: drawn.update(lines=len(curves)))
+    monkeypatch.setattr(pages, "show", lambda figure, alt, caption="": Shown("", caption))
+    made = page()
+    monkeypatch.setattr(type(made.evidence.run), "table", lambda run, name: pd.DataFrame(curves))
+    assert "seed 0 up to 0.750, seed 1 up to 0.625" in made.source_curves().markdown
+    assert "ours up to 0.750, other up to 0.625" in made.settings_curves().markdown
+    assert drawn["lines"] == 3, "of rotation 0"
+
+
+def test_layers_that_learn_are_said_to(page, monkeypatch):
+    layers = {"scheme": "a", "title": "a", "layer": ["one", "two"], "learns": [True, False], "parameters": 1000}
+    made = page()
+    monkeypatch.setattr(type(made.evidence.run), "table", lambda run, name: pd.DataFrame(layers))
+    said = made.layers().markdown
+    assert "| one | yes | 1,000 |" in said
+    assert "| two | no | 1,000 |" in said

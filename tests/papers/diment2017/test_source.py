@@ -64,8 +64,10 @@ def task(shared, world, monkeypatch):
 
 
 def test_curves_are_of_the_network_and_rotation_that_their_line_names(task):
-    findings = source.compute(task(lambda name, rotation: 12))
+    made = task(lambda name, rotation: 12)
+    findings, made_world = source.compute(made), made.inputs["sounds"]
     curves = findings.tables["curves"]
+    assert findings.data.startswith(f"{made_world.targets['source']} in mixtures of ")
     assert len(curves) == 2 * len(VARIANTS)
     for line in curves.itertuples():
         assert line.accuracy == pytest.approx(0.9 + line.rotation / 100 + len(line.network) / 1e4)

@@ -92,6 +92,16 @@ def test_networks_are_wlers_with_care_and_such_that_never_learned(shared, monkey
         (0, -40.0, 20.0), (1, -40.0, 20.0), (0, 0.0, 1.0), (1, 0.0, 1.0)]  # fmt: skip
 
 
+def test_every_seed_and_the_cost_of_the_example_reach_their_rows(shared, monkeypatch):
+    rows, _ = asked_of(monkeypatch, corpus())
+    for name in ("trained", "untrained"):
+        assert rows["Deviation", scan.WORDS[128], name, "mean difference"]["n_seeds"] == 2
+    table = scan.cost_table(WLER(len(CLASSES))).set_index("frames")
+    row = next(line for (item, _, column, _), line in rows.items() if item == "Cost" and "relative" in column)
+    assert row["value"] == pytest.approx(table.loc[scan.EXAMPLE, "ratio"])
+    assert row["value"] < 1
+
+
 def test_recordings_of_one_author_are_no_ground_for_an_interval(shared, monkeypatch):
     names = {name for clip in corpus().clips for name in clip.recording.split("+")}
     one = Disturbed(corpus(), authors=dict.fromkeys(names, "one author"))

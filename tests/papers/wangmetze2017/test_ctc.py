@@ -91,6 +91,7 @@ def test_low_level_features_describe_two_seconds_around_their_frame():
     assert slope.argmax() in middle
     assert spread.argmax() in middle
     assert (found[:, 60:80] >= found[:, 40:60]).all()  # greatest and least
+    assert (found[:, 100:] > 0).all()  # how far a frame lies from the next, up or down
 
 
 def test_features_of_all_recordings_are_kept_with_their_grid(heard):

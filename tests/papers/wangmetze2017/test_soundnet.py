@@ -160,6 +160,16 @@ def test_values_follow_from_predictions_and_differences_from_values(world):
         assert rows["Paired", *place] == pytest.approx(level(one) - level(other)), place
 
 
+def test_a_cell_keeps_the_mean_of_the_accuracies_by_which_its_machines_were_chosen(world, monkeypatch):
+    clips = Clips.of(world)
+    probes = [SimpleNamespace(predictions=clips.labels[clips.folds == fold], c=1.0, inner_accuracy=fold / 10,
+                              at_edge=False, n_unconverged=0) for fold in range(1, 6)]  # fmt: skip
+    monkeypatch.setattr(cells, "probe_folds", lambda *_, **__: probes)
+    made = cells.by_clip(Work(), {"x": None}, "x", clips.labels, clips.folds, clips.recordings, 1, 1.0)
+    assert made.facts["inner_accuracy"] == pytest.approx(0.3)
+    assert made.arrays["predictions"].tolist() == clips.labels.tolist()
+
+
 def test_folds_are_listed_each_with_its_own_accuracy(world):
     """Right in fold 2 and nowhere else."""
     clips = Clips.of(world)

@@ -213,8 +213,8 @@ class Page(page.Page):
         run = self.evidence.run
         table = self.table("Source task", "N_S on validation recordings of its source task")
         if "source_curve" in run.table_names:
-            curves = run.table("source_curve")  # of the first network alone where it does not say of which
-            table += self._learned(curves.assign(seed=curves.get("run", 0)), "source", "MAP", "the source task")
+            curves = run.table("source_curve")
+            table += self._learned(curves.assign(seed=curves["run"]), "source", "MAP", "the source task")
         if "scratch_curves" not in run.table_names:
             return folded("The source task", table)
         curves = run.table("scratch_curves")
