@@ -36,8 +36,8 @@ TRAIN, VALIDATION, TEST = 1, 2, 3
 Shown = Literal["recordings", "segments", "segments, small batches"]
 SHOWN: tuple[Shown, ...] = get_args(Shown)
 """What a network is shown at a time in training: whole recordings (N_S); segments in any order, each with its
-recording's labels, in batches so large that there are as many steps as for N_S (N_S^slat); or in small batches, with
-more steps."""
+recording's labels, in batches so large that a pass has as many steps as one of N_S (N_S^slat); or in small batches,
+with more steps a pass."""
 
 
 class SourceSettings(Settings):
