@@ -87,10 +87,10 @@ PROFILES: Mapping[str, TransferSettings] = {
         candidates=("N_S",),
     ),
     # Adam 1e-3 and average pooling are the closest public code's. Half the filters and 1,200 source recordings, so that
-    # the page takes little more than two core-hours; every network, from scratch too, is trained until its validation has not
-    # improved for four passes, 40 at most, and the untrained trunk is adapted by Method III alone. Of an earlier run,
-    # of 14 passes at most and a choice between two networks, the target scores had been seen: those bounds, and
-    # nothing on the target, are why this one is longer.
+    # the page takes little more than two core-hours; every network, from scratch too, is trained until its validation
+    # has not improved for four passes, 40 at most, and the untrained trunk is adapted by Method III alone. Of an
+    # earlier run, of 14 passes at most and a choice between two networks, the target scores had been seen: those
+    # bounds, and nothing on the target, are why this one is longer.
     "esc50": TransferSettings(
         target="esc10",
         weak=WeakSettings(name="esc50", n_train=1200, n_validation=200),
