@@ -116,7 +116,7 @@ def test_a_criterion_that_was_changed_says_so_beside_its_verdict(judge, monkeypa
     assert said.changed == "reworded after a run"
     for shown in (claims_table([said], "../scorecard.html", "Claims"), answer_box([said], "sure")):
         assert "<small>reworded after a run</small>" in shown.html
-        assert re.search("criterion changed[:,] reworded after a run", shown.markdown)
+        assert re.search("[ (]criterion changed[:,] reworded after a run", shown.markdown)
 
 
 def test_the_box_holds_every_finding_with_both_numbers_and_its_verdict(judge):

@@ -171,7 +171,7 @@ class Judge:
 
 def changed_note(words: str) -> str:
     """What of a criterion was changed after a run had been seen, behind a line that says so."""
-    return f"<details><summary>criterion changed</summary><small>{escape(words)}</small></details>" if words else ""
+    return f" <details><summary>criterion changed</summary><small>{escape(words)}</small></details>" if words else ""
 
 
 def answer_box(answers: Sequence[Answer], sure: str) -> Shown:
