@@ -13,7 +13,7 @@ from companion.datasets.esc50_parts import HELD_OUT, PARTS, author_of, deal_auth
 from companion.datasets.esc50_scenes import SceneRule
 from companion.datasets.scene_recipes import SCENES
 from companion.events import CutRule, read_table
-from companion.mixtures import MixtureRule, PhaseRandomised, draw_recipes
+from companion.mixtures import MixtureRule, PhaseRandomised, draw_recipes, grouped
 from companion.mixtures.rare import Crossfade, RareRule
 from companion.mixtures.shares import BACKGROUND, ShareRule
 from companion.mixtures.timeline import TimelineRule
@@ -120,8 +120,7 @@ def test_whoever_is_held_out_for_scenes_and_the_map_is_heard_in_no_training(cuts
 
 
 def test_a_sound_of_a_scene_is_heard_once_twice_or_three_times(cuts):
-    pool = esc50_scenes.grouped([row for row in cuts if row.fold == 1])
-    pool = {label: recordings for label, recordings in pool.items()}
+    pool = grouped([row for row in cuts if row.fold == 1])
     rng, counts, ratios = np.random.default_rng(0), [], []
     for number in range(60):
         recipe = esc50_scenes._recipe(SCENES[0], f"{number}", "1", pool, 30 * 44_100, SceneRule(), rng)

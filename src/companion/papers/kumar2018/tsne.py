@@ -5,6 +5,7 @@ saw, exterior ones. The picture cannot carry that; the distances between class c
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import pairwise_distances
 
 from companion.datasets.base import Dataset
-from companion.evaluation.influence import weighted
-from companion.evaluation.intervals import Interval, interval, mean_interval
+from companion.evaluation.influence import Linearised, weighted
+from companion.evaluation.intervals import interval, mean_interval
 from companion.evaluation.relations import class_centroid_neighbours
 from companion.experiment import Experiment, Findings, Task
 from companion.papers.kumar2018 import tagging
@@ -165,8 +166,9 @@ def company(rows: Rows, spaces: Sequence[NDArray[Any]], target: Target) -> pd.Da
         for near in (NEAR, *((name,) for name in NEAR))
     }
     measured["exterior - other domestic classes"] = lambda d: float(d[exterior].mean() - d[domestic].mean())
-    for words, statistic in measured.items():
-        rows.add("Class neighbours", "vacuum cleaner", words, "cosine distance", _gap(statistic, spaces, target))
+    gaps = _gaps(list(measured.values()), spaces, target)
+    for words, gap in zip(measured, gaps, strict=True):
+        rows.add("Class neighbours", "vacuum cleaner", words, "cosine distance", interval(gap, difference=True))
     found = [class_centroid_neighbours(x, classes[target.labels]) for x in spaces]
     ranks = {other: float(np.mean([one.rank(CLASS, other) for one in found])) for other in sorted(others.tolist())}
     order = sorted(ranks, key=lambda other: ranks[other])
@@ -180,14 +182,17 @@ def company(rows: Rows, spaces: Sequence[NDArray[Any]], target: Target) -> pd.Da
     return pd.DataFrame(lines)
 
 
-def _gap(statistic: Statistic, spaces: Sequence[NDArray[Any]], target: Target) -> Interval:
-    """Interval of a statistic of the distances, in the mean over networks."""
-    classes = np.array(target.dataset.classes)
+def _gaps(statistics: Sequence[Statistic], spaces: Sequence[NDArray[Any]], target: Target) -> list[Linearised]:
+    """Statistics of the same distances, each with what every clip adds to it in every network."""
+    classes, n = np.array(target.dataset.classes), len(spaces)
 
     def of_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([[statistic(_distances(x, target.labels, classes, one)) for x in spaces] for one in weights])
+        distances = [[_distances(x, target.labels, classes, one) for x in spaces] for one in weights]
+        return np.array([[statistic(d) for statistic in statistics for d in of_one] for of_one in distances])
 
-    return interval(weighted(of_weights, target.units), difference=True)
+    found = weighted(of_weights, target.units)
+    parts = [slice(n * number, n * number + n) for number in range(len(statistics))]
+    return [replace(found, by_seed=found.by_seed[part], influence=found.influence[part]) for part in parts]
 
 
 def _distances(
